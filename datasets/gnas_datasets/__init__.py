@@ -1,0 +1,1 @@
+"""Data cards, loaders of what dependencies ship, generators."""

@@ -1,0 +1,1 @@
+"""The molecular domain of gnas."""

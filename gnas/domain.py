@@ -1,0 +1,223 @@
+"""The plug-in door: `Domain`, `Task`, `Batch`. Domains register under the entry-point group `gnas.domains`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
+
+from gnas.errors import SpecError
+from gnas.evaluation import Direction
+from gnas.ops import Op, TensorType
+
+if TYPE_CHECKING:
+    import torch
+    from pydantic import BaseModel
+
+    from gnas.evaluate.recipe import Recipe
+
+Part = Literal["train", "validation", "test"]
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """A metric of a task. `unit` is empty for dimensionless ones."""
+
+    name: str
+    direction: Direction
+    unit: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """One batch: model inputs by name (the names of `Task.inputs`), targets, and `mask` of present labels (same shape)."""
+
+    inputs: Mapping[str, torch.Tensor]
+    targets: torch.Tensor
+    mask: torch.Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class DataSummary:
+    """What `plan` and the report tell of the data.
+
+    Attributes:
+        rows: Rows read; `used`: rows kept.
+        parts: Number of examples per part.
+        skipped: `(place, reason)` of the rows left out.
+        notes: Remarks (duplicates merged, class balance).
+        warnings: Things a reviewer would object to (leaks found, tiny parts).
+        facts: Further figures to show, name to text.
+    """
+
+    rows: int
+    used: int
+    parts: Mapping[str, int]
+    skipped: tuple[tuple[str, str], ...] = ()
+    notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    facts: Mapping[str, str] = field(default_factory=dict)
+
+
+@runtime_checkable
+class Baseline(Protocol):
+    """A strong baseline of the field: fitted on training data, tuned on validation, read once on test."""
+
+    name: str
+
+    def evaluate(self, task: Task, seed: int) -> Mapping[Part, Mapping[str, float]]:
+        """Metrics on validation and, where the task is not sealed, on test. `refit` follows the task's protocol."""
+        ...
+
+
+@runtime_checkable
+class Task(Protocol):
+    """A problem instance: data with its split, ops, metrics, recipe, baselines."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def summary(self) -> DataSummary: ...
+
+    @property
+    def metrics(self) -> tuple[Metric, ...]:
+        """All metrics computed by `score`; the first is the default objective."""
+        ...
+
+    @property
+    def inputs(self) -> Mapping[str, TensorType]:
+        """Model inputs, in the order of the network's forward."""
+        ...
+
+    @property
+    def output(self) -> TensorType:
+        """What the network must return."""
+        ...
+
+    @property
+    def ops(self) -> Mapping[str, Op]:
+        """Ops by name, data-dependent ones (PNA's degrees) already bound to the training part."""
+        ...
+
+    @property
+    def recipe(self) -> Recipe:
+        """Default training recipe of the domain for this task."""
+        ...
+
+    @property
+    def default_space(self) -> str:
+        """Name of the space searched when the spec names none."""
+        ...
+
+    @property
+    def default_network(self) -> tuple[str, Mapping[str, Any]]:
+        """The domain's unsearched strong network: space name and assignment."""
+        ...
+
+    @property
+    def baselines(self) -> Mapping[str, Baseline]:
+        """Baselines by name."""
+        ...
+
+    def sealed(self) -> Task:
+        """The same task with the test part physically removed: what searchers, executors and workers get."""
+        ...
+
+    def size(self, part: Part) -> int:
+        """Number of examples.
+
+        Raises:
+            DataError: `test` of a sealed task.
+        """
+        ...
+
+    def batches(
+        self, part: Part, batch_size: int, *, generator: torch.Generator | None = None, device: str = "cpu"
+    ) -> Iterator[Batch]:
+        """Batches of a part, shuffled if a generator is given. Targets are scaled as the network is trained on them."""
+        ...
+
+    def merged(self) -> Task:
+        """The same task with validation joined to train (for a final refit where the protocol says so)."""
+        ...
+
+    def loss(self, outputs: torch.Tensor, batch: Batch, recipe: Recipe) -> torch.Tensor:
+        """Scalar loss; missing labels do not count."""
+        ...
+
+    def score(self, part: Part, outputs: torch.Tensor) -> Mapping[str, float]:
+        """All metrics, in the data's own units, from raw network outputs for the whole part in order; shape `(example, target)`."""
+        ...
+
+    def example(self, n: int) -> Mapping[str, torch.Tensor]:
+        """Model inputs of `n` training examples: for meters, cost counters and exporters."""
+        ...
+
+    def dynamic_axes(self) -> Mapping[str, Mapping[int, str]]:
+        """Axes of each input that vary, with their names, for the exporters."""
+        ...
+
+    def takeaway(self) -> Mapping[str, str]:
+        """Text files beside `model.py` in the export folder (`predict.py`, `preprocess.json`): name to content."""
+        ...
+
+
+@runtime_checkable
+class Domain(Protocol):
+    """A plug-in, one instance per domain, found under the entry-point group `gnas.domains`.
+
+    Attributes:
+        name: As specs name it.
+        data_model: pydantic model (`extra="forbid"`) of the spec's `data:` section.
+        spaces: Package and folder of its spaces, `gnas_spaces/molecular`.
+    """
+
+    name: str
+    data_model: type[BaseModel]
+
+    def task(self, data: BaseModel, *, metric: str | None, base: Path, cache: Path) -> Task:
+        """Reads, checks, splits and featurises.
+
+        Args:
+            data: The checked `data:` section.
+            metric: The objective the spec names, or None.
+            base: Folder against which relative paths are read.
+            cache: Folder for featurised data, keyed by content.
+
+        Raises:
+            DataError: With file, line or column, and the remedy.
+        """
+        ...
+
+    def template(self) -> str:
+        """A commented spec for `gnas init`."""
+        ...
+
+
+def domain_names() -> Sequence[str]:
+    """Names of the installed domains, sorted; imports none of them."""
+    return sorted({point.name for point in entry_points(group="gnas.domains")})
+
+
+def load_domain(name: str) -> Domain:
+    """The domain registered under `name`.
+
+    Raises:
+        SpecError: No such domain is installed.
+        MissingExtraError: Its dependencies are absent.
+    """
+    for point in entry_points(group="gnas.domains"):
+        if point.name == name:
+            loaded: Domain = point.load()
+            return loaded
+    names = domain_names()
+    raise SpecError(
+        "unknown domain",
+        place="domain",
+        value=name,
+        accepted=", ".join(names) or "none is installed",
+        remedy=f"pip install 'gnas[{name}]' if it is one of ours",
+    )

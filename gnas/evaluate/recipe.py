@@ -1,0 +1,43 @@
+"""The training recipe: everything about how a candidate is trained, checked on construction."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Recipe(BaseModel):
+    """How a network is trained. A spec's `recipe:` section overrides any field of the domain's default.
+
+    Attributes:
+        optimizer: `adamw`, `adam` or `sgd` (Nesterov momentum 0.9).
+        learning_rate: Peak learning rate.
+        weight_decay: Decoupled for `adamw`.
+        schedule: `cosine` (to zero), `onecycle`, `constant`, `plateau` (halves when validation stalls).
+        warmup: Fraction of steps over which the learning rate rises linearly.
+        epochs: Most epochs.
+        patience: Epochs without a better validation value before stopping; None trains all epochs.
+        batch_size: Examples per step; halved when memory runs out.
+        loss: `auto` (the task's own), `mse`, `mae`, `huber`, `bce`, `cross_entropy`.
+        class_weights: `none` or `balanced`.
+        gradient_clip: Largest gradient norm; None for no clipping.
+        ema: Decay of an exponential moving average of the weights, used for evaluation; None for none.
+        seed: Seed of initialisation and batch order.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    optimizer: Literal["adamw", "adam", "sgd"] = "adamw"
+    learning_rate: float = Field(default=1e-3, gt=0, le=10)
+    weight_decay: float = Field(default=1e-4, ge=0)
+    schedule: Literal["cosine", "onecycle", "constant", "plateau"] = "cosine"
+    warmup: float = Field(default=0.05, ge=0, lt=1)
+    epochs: int = Field(default=40, ge=1)
+    patience: int | None = Field(default=None, ge=1)
+    batch_size: int = Field(default=64, ge=1)
+    loss: Literal["auto", "mse", "mae", "huber", "bce", "cross_entropy"] = "auto"
+    class_weights: Literal["none", "balanced"] = "none"
+    gradient_clip: float | None = Field(default=5.0, gt=0)
+    ema: float | None = Field(default=None, gt=0, lt=1)
+    seed: int = 0

@@ -1,0 +1,73 @@
+"""Evaluation: what is known of one architecture after one attempt to evaluate it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from gnas.architecture import Assignment
+
+Status = Literal["ok", "failed", "infeasible", "pruned"]
+Direction = Literal["minimize", "maximize"]
+
+
+@dataclass(frozen=True, slots=True)
+class Objective:
+    """What the search optimises: a name in `Evaluation.values` and a direction."""
+
+    name: str
+    direction: Direction
+
+    def better(self, a: float, b: float) -> bool:
+        """Whether `a` is strictly better than `b`."""
+        return a < b if self.direction == "minimize" else a > b
+
+    def sign(self) -> float:
+        """+1 when larger is better, −1 when smaller is better."""
+        return -1.0 if self.direction == "minimize" else 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Constraint:
+    """An upper limit on a value (`n_params`, `macs`, `memory_bytes`, `latency_ms`)."""
+
+    name: str
+    upper: float
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """One attempt to evaluate one architecture.
+
+    Attributes:
+        number: Position in the study, from 0.
+        digest: Canonical digest of the architecture.
+        assignment: The choices it came from.
+        status: `ok`, `failed` (raised, diverged, out of memory or time), `infeasible` (a constraint), `pruned`.
+        values: Metrics on validation data under their names, and costs: `n_params`, `macs`, `memory_bytes` (peak
+            activation memory), `latency_ms` where measured.
+        reason: Why it is not `ok`; empty otherwise.
+        fidelity: Epochs trained.
+        seed: Seed of initialisation and batches.
+        seconds: Wall-clock seconds of the evaluation; `cpu_seconds` likewise.
+        device: Where it ran.
+        versions: Versions of python, torch and gnas.
+        curve: Validation value of the objective after each epoch.
+        step: The `ask` that proposed it.
+    """
+
+    number: int
+    digest: str
+    assignment: Assignment
+    status: Status
+    values: Mapping[str, float] = field(default_factory=dict)
+    reason: str = ""
+    fidelity: float = 0.0
+    seed: int = 0
+    seconds: float = 0.0
+    cpu_seconds: float = 0.0
+    device: str = "cpu"
+    versions: Mapping[str, str] = field(default_factory=dict)
+    curve: tuple[float, ...] = ()
+    step: int = 0
