@@ -1,0 +1,86 @@
+"""Numbers, units and values as a reader wants them."""
+
+from __future__ import annotations
+
+import math
+
+from gnas.architecture import Value
+
+_LABELS = {
+    "n_params": "parameters",
+    "macs": "MACs",
+    "memory_bytes": "peak memory",
+    "latency_ms": "latency",
+}
+_THOUSANDS = ((1e9, "G"), (1e6, "M"), (1e3, "k"))
+_BYTES = ((2.0**30, "GiB"), (2.0**20, "MiB"), (2.0**10, "KiB"))
+
+
+def number(value: float | None, *, signed: bool = False) -> str:
+    """A figure with three significant digits, `0.0412`, `12.3`, `4,810`, with a true minus sign."""
+    if value is None or math.isnan(value):
+        return "–"
+    if math.isinf(value):
+        return "∞" if value > 0 else "−∞"
+    size = abs(value)
+    if size and (size < 1e-4 or size >= 1e7):
+        text = f"{size:.2e}"
+    else:
+        digits = 3 if size == 0 else max(0, min(6, 2 - math.floor(math.log10(size))))
+        text = f"{size:,.{digits if size else 0}f}"
+    sign = "−" if value < 0 else "+" if signed and value > 0 else ""
+    return sign + text
+
+
+def cost(name: str, value: float | None) -> str:
+    """A cost with its unit: `812 k`, `3.1 MiB`, `0.42 ms`."""
+    if value is None or not math.isfinite(value):
+        return "–"
+    if name == "memory_bytes":
+        return _scaled(value, _BYTES) or f"{value:.0f} B"
+    if name.endswith("_ms"):
+        return f"{number(value)} ms"
+    return _scaled(value, _THOUSANDS) or number(value)
+
+
+def label(name: str) -> str:
+    """The readable name of a cost or metric."""
+    return _LABELS.get(name, name)
+
+
+def duration(seconds: float | None) -> str:
+    """Seconds as `0.8 s`, `42 s`, `3 min 20 s`, `2 h 05 min`."""
+    if seconds is None or not math.isfinite(seconds):
+        return "–"
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+
+
+def choice_value(value: Value) -> str:
+    """A choice's value in words."""
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, tuple):
+        return ", ".join(choice_value(item) for item in value)
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def shorten(text: str, limit: int) -> str:
+    """The first line of a text, at most `limit` characters."""
+    first = text.strip().splitlines()[0].strip() if text.strip() else ""
+    return first if len(first) <= limit else first[: limit - 1].rstrip() + "…"
+
+
+def _scaled(value: float, scales: tuple[tuple[float, str], ...]) -> str:
+    for size, unit in scales:
+        if abs(value) >= size:
+            return f"{value / size:.3g} {unit}"
+    return ""
