@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, ClassVar, Literal
 
 from gnas.architecture import Assignment
+from gnas.records import from_json, to_json
 
 Status = Literal["ok", "failed", "infeasible", "pruned"]
 Direction = Literal["minimize", "maximize"]
@@ -57,6 +58,8 @@ class Evaluation:
         step: The `ask` that proposed it.
     """
 
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid", "ser_json_inf_nan": "constants"}
+
     number: int
     digest: str
     assignment: Assignment
@@ -71,3 +74,16 @@ class Evaluation:
     versions: Mapping[str, str] = field(default_factory=dict)
     curve: tuple[float, ...] = ()
     step: int = 0
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON types; `from_json` gives an equal record back."""
+        return to_json(self)
+
+    @classmethod
+    def from_json(cls, data: str | bytes | dict[str, Any]) -> Evaluation:
+        """The record of `to_json`.
+
+        Raises:
+            ValueError: Unknown or missing key, or wrong type; names the key.
+        """
+        return from_json(cls, data)

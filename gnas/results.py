@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, ClassVar, Literal
+
+from gnas.records import from_json, to_json
 
 RowKind = Literal["finalist", "ensemble", "baseline", "default_network", "random_search", "random_ensemble"]
 
@@ -26,6 +28,8 @@ class FinalRow:
         reason: Why it failed; empty otherwise.
     """
 
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid", "ser_json_inf_nan": "constants"}
+
     kind: RowKind
     name: str
     seed: int
@@ -37,6 +41,19 @@ class FinalRow:
     seconds: float = 0.0
     cpu_seconds: float = 0.0
     reason: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON types; `from_json` gives an equal record back."""
+        return to_json(self)
+
+    @classmethod
+    def from_json(cls, data: str | bytes | dict[str, Any]) -> FinalRow:
+        """The record of `to_json`.
+
+        Raises:
+            ValueError: Unknown or missing key, or wrong type; names the key.
+        """
+        return from_json(cls, data)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +73,8 @@ class RunResults:
         notes: Remarks worth a line in the report.
     """
 
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid", "ser_json_inf_nan": "constants"}
+
     objective: str
     direction: str
     finals: tuple[FinalRow, ...]
@@ -67,3 +86,16 @@ class RunResults:
     versions: Mapping[str, str] = field(default_factory=dict)
     summary: Mapping[str, object] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON types; `from_json` gives an equal record back."""
+        return to_json(self)
+
+    @classmethod
+    def from_json(cls, data: str | bytes | dict[str, Any]) -> RunResults:
+        """The record of `to_json`.
+
+        Raises:
+            ValueError: Unknown or missing key, or wrong type; names the key.
+        """
+        return from_json(cls, data)
