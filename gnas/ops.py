@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import difflib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from gnas.architecture import Value
+from gnas.errors import InvalidShapeError
 
 if TYPE_CHECKING:
     from torch import nn
@@ -34,7 +36,7 @@ class TensorType:
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """A module as a call: `factory(**kwargs)`. Built by `build`, written as source by `export`, so that both are one thing.
+    """A module as a call, `factory(**kwargs)`: built by `build`, written as source by `export`, so both are one thing.
 
     Attributes:
         factory: A class of `torch.nn` or `torch_geometric.nn`, or one defined in a module that itself imports only
@@ -62,8 +64,11 @@ class Op(Protocol):
         context: Model inputs it reads beside its edges (`("edge_index", "batch")`).
     """
 
-    name: str
-    context: tuple[str, ...]
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def context(self) -> tuple[str, ...]: ...
 
     def infer(self, inputs: tuple[TensorType, ...], params: Params) -> TensorType:
         """Type of the output.
@@ -76,3 +81,117 @@ class Op(Protocol):
     def layer(self, inputs: tuple[TensorType, ...], params: Params) -> Layer:
         """The layer for inputs that `infer` accepted."""
         ...
+
+
+Inference = Callable[[tuple[TensorType, ...], Params], TensorType]
+Construction = Callable[[tuple[TensorType, ...], Params], Layer]
+
+
+@dataclass(frozen=True, slots=True)
+class SimpleOp:
+    """An op from two functions, with its parameters checked and completed before they are called.
+
+    Ops travel to worker processes, so the functions are module-level ones (or partials of them), not lambdas.
+
+    Attributes:
+        name: How spaces name it.
+        inference: `infer` for complete parameters.
+        construction: `layer` for complete parameters.
+        defaults: Every parameter with its default.
+        accepted: The values of the parameters that take only some.
+        arity: Fewest and most inputs; None for no upper limit.
+        context: Model inputs it reads beside its edges.
+    """
+
+    name: str
+    inference: Inference
+    construction: Construction
+    defaults: Params = field(default_factory=dict)
+    accepted: Mapping[str, tuple[Value, ...]] = field(default_factory=dict)
+    arity: tuple[int, int | None] = (1, 1)
+    context: tuple[str, ...] = ()
+
+    def infer(self, inputs: tuple[TensorType, ...], params: Params) -> TensorType:
+        """Type of the output.
+
+        Raises:
+            InvalidShapeError: Another number of inputs, or inputs or parameter values it does not accept.
+        """
+        least, most = self.arity
+        if len(inputs) < least or (most is not None and len(inputs) > most):
+            expected = f"{least} inputs" if least == most else f"{least} to {'any number of' if most is None else most}"
+            raise InvalidShapeError(self.name, f"{len(inputs)} inputs", expected)
+        try:
+            return self.inference(inputs, self.complete(params))
+        except InvalidShapeError as error:
+            raise InvalidShapeError(self.name, error.received, error.expected) from error
+
+    def layer(self, inputs: tuple[TensorType, ...], params: Params) -> Layer:
+        """The layer for inputs that `infer` accepted."""
+        return self.construction(inputs, self.complete(params))
+
+    def complete(self, params: Params) -> Params:
+        """The parameters with the defaults filled in.
+
+        Raises:
+            InvalidShapeError: A parameter of that name or value does not exist, or a number is out of range.
+        """
+        for name, value in params.items():
+            if name not in self.defaults:
+                close = difflib.get_close_matches(name, self.defaults, n=1)
+                hint = f" (did you mean {close[0]!r}?)" if close else ""
+                expected = ", ".join(self.defaults) or "no parameters"
+                raise InvalidShapeError(self.name, f"parameter {name!r}{hint}", expected)
+            if name in self.accepted and value not in self.accepted[name]:
+                accepted = ", ".join(map(str, self.accepted[name]))
+                raise InvalidShapeError(self.name, f"{name}={value!r}", accepted)
+            _check_number(self.name, name, value, self.defaults[name])
+        return {**self.defaults, **params}
+
+
+def _check_number(op: str, name: str, value: Value, default: Value) -> None:
+    """A parameter whose default is a number takes numbers: whole where the default is, and never negative."""
+    if isinstance(default, bool):
+        fits, expected = isinstance(value, bool), "true or false"
+    elif isinstance(default, int):
+        fits, expected = (
+            isinstance(value, int) and not isinstance(value, bool) and value >= 0,
+            "a whole number, 0 or more",
+        )
+    elif isinstance(default, float):
+        fits, expected = (
+            isinstance(value, int | float) and not isinstance(value, bool) and value >= 0,
+            "a number, 0 or more",
+        )
+    else:
+        return
+    if not fits:
+        raise InvalidShapeError(op, f"{name}={value!r}", expected)
+
+
+def features(value: TensorType) -> int:
+    """Size of the last dimension.
+
+    Raises:
+        InvalidShapeError: It varies from batch to batch, or there is none.
+    """
+    if not value.shape or not isinstance(value.shape[-1], int):
+        raise InvalidShapeError("features", value, "a last dimension of fixed size")
+    return value.shape[-1]
+
+
+def with_features(value: TensorType, size: int) -> TensorType:
+    """The type with another last dimension."""
+    return replace(value, shape=(*value.shape[:-1], size))
+
+
+def same_type(inputs: tuple[TensorType, ...], params: Params) -> TensorType:
+    """Inference of ops that keep the type of their first input and need all inputs to be equal in type.
+
+    Raises:
+        InvalidShapeError: The inputs differ.
+    """
+    for other in inputs[1:]:
+        if other != inputs[0]:
+            raise InvalidShapeError("inputs", ", ".join(map(str, inputs)), f"all {inputs[0]}")
+    return inputs[0]
