@@ -1,1 +1,1 @@
-"""gnas.hardware."""
+"""Meters and counters: what a network costs, and how long it takes on a device."""
