@@ -2,10 +2,10 @@
 
     python bench/molecules.py --data ../shared/data/molecules --minutes 4 --splits 3
 
-Each run is an ordinary `gnas run` of a spec written into its folder, so that an interrupted bench continues and any figure can be
-traced to its report. The test split is read by the final stage only. Results of a run: the chosen finalist (mean over its
-retraining seeds: a single network), the ensemble of finalists, the two tree baselines, the domain's unsearched network, random
-search at equal cost. Differences are paired by split; `±` is the standard error over splits.
+Each run is an ordinary `gnas run` of a spec written beside its folder, so that an interrupted bench continues and any figure
+can be traced to its report. The test split is read by the final stage only. Contenders: the chosen finalist (mean over its
+retraining seeds: a single network), the ensemble of finalists, the two tree baselines, the domain's unsearched network,
+random search at equal cost. Differences are paired by split; `±` is the standard error over splits.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ def contenders(folder: Path) -> dict[str, Any]:
 
 
 def summarise(dataset: str, runs: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Means over splits and paired differences from the better tree and from random search; positive is in our favour."""
+    """Means over splits and paired differences; a positive one is in our favour."""
     sign = 1.0 if DATASETS[dataset]["metric"] == "auroc" else -1.0
     names = [name for name in CONTENDERS if all(name in run["values"] for run in runs)]
     columns = {name: [float(run["values"][name]) for run in runs] for name in names}
