@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from gnas.checking import check, suggest
+from gnas.domain import domain_names, load_domain
+from gnas.errors import MissingExtraError, SpecError, UserError
+from gnas.yamlfile import ManySpecErrors, YamlFile, raise_all, read_yaml
+
+if TYPE_CHECKING:
+    from gnas.domain import Domain
 
 
 class _Section(BaseModel):
@@ -33,6 +43,12 @@ class Budget(_Section):
     minutes: float | None = Field(default=None, gt=0)
     trial_minutes: float = Field(default=10.0, gt=0)
     trial_memory_mb: float = Field(default=4096.0, gt=0)
+
+    @model_validator(mode="after")
+    def _ends(self) -> Self:
+        if self.trials is None and self.minutes is None:
+            raise ValueError("the search would never end: give trials, minutes or both")
+        return self
 
 
 class Search(_Section):
@@ -87,3 +103,101 @@ class Spec(_Section):
     device: str = "cpu"
     workers: int = Field(default=2, ge=1)
     executor: Literal["processes", "inline", "ray"] = "processes"
+
+    @field_validator("device")
+    @classmethod
+    def _device(cls, value: str) -> str:
+        kind, _, index = value.partition(":")
+        if kind not in ("cpu", "cuda") or (index and not index.isdecimal()) or (kind == "cpu" and index):
+            raise ValueError("unknown device: write cpu, cuda or cuda:0")
+        return value
+
+
+@dataclass(frozen=True, slots=True)
+class SpecFile:
+    """A spec as read and checked, with the places of its values.
+
+    Attributes:
+        path: The file.
+        file: Its values with their lines.
+        spec: The checked spec.
+        domain: The domain it names.
+        data: The `data:` section, checked by the domain's model.
+    """
+
+    path: Path
+    file: YamlFile
+    spec: Spec
+    domain: Domain
+    data: BaseModel
+
+
+def load_spec(path: Path) -> Spec:
+    """Reads and checks a spec file, nested sections included.
+
+    Raises:
+        SpecError: One message (a line each) for everything wrong in the file.
+        MissingExtraError: The domain's dependencies are absent.
+    """
+    return read_spec(path).spec
+
+
+def read_spec(path: Path) -> SpecFile:
+    """Like `load_spec`, with the places of the values and the checked `data:` section.
+
+    Raises:
+        SpecError: One message (a line each) for everything wrong in the file.
+        MissingExtraError: The domain's dependencies are absent.
+    """
+    from gnas.evaluate.recipe import Recipe
+
+    file = read_yaml(path)
+    spec, complaints = check(Spec, file.values, file)
+    errors: list[UserError] = list(complaints)
+    domain, data = None, None
+    name, raw = file.values.get("domain"), file.values.get("data")
+    if isinstance(name, str):
+        try:
+            domain = _domain(name, file)
+        except UserError as error:
+            errors.append(error)
+    if domain is not None and isinstance(raw, dict):
+        data, found = check(domain.data_model, raw, file, ("data",))
+        errors += found
+    if isinstance(file.values.get("recipe"), dict):
+        errors += check(Recipe, file.values["recipe"], file, ("recipe",))[1]
+    errors += _search_errors(spec, file)
+    raise_all(errors)
+    if spec is None or domain is None or data is None:
+        raise ManySpecErrors(errors)
+    return SpecFile(path, file, spec, domain, data)
+
+
+def _domain(name: str, file: YamlFile) -> Domain:
+    """The named domain, its absence told with the line of the spec."""
+    names = list(domain_names())
+    if name not in names:
+        raise SpecError(
+            "unknown domain",
+            place=file.place(("domain",)),
+            value=name,
+            accepted=", ".join(names) or "none is installed",
+            remedy=suggest(name, names) or f"install the package that provides it (ours: pip install 'gnas[{name}]')",
+        )
+    try:
+        return load_domain(name)
+    except ModuleNotFoundError as error:
+        raise MissingExtraError.of(error.name or str(error), name) from error
+
+
+def _search_errors(spec: Spec | None, file: YamlFile) -> list[UserError]:
+    """Complaints of the searcher about its options."""
+    if spec is None:
+        return []
+    from gnas.searchers import make_searcher
+
+    try:
+        make_searcher(spec.search.algorithm, spec.search.options)
+    except UserError as error:
+        return [file.relocate(error)]
+    return []

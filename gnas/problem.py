@@ -1,0 +1,172 @@
+"""Problem: a spec with its task, its bound space, objective, constraints and recipe, all checked together."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gnas.checking import suggest
+from gnas.errors import MissingExtraError, SpaceError, SpecError, UserError
+from gnas.evaluate.recipe import Recipe
+from gnas.evaluation import Constraint, Objective
+from gnas.spec import Spec, SpecFile, read_spec
+
+if TYPE_CHECKING:
+    from gnas.domain import Task
+    from gnas.space.protocol import Space
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Everything a run needs.
+
+    Attributes:
+        spec: As checked.
+        path: The spec file, if it came from one.
+        task: The full task, test part included: only the final comparison may use it unsealed.
+        space: The search space, bound to the task's ops.
+        objective: What the search optimises.
+        constraints: Upper limits every candidate must keep.
+        recipe: The domain's recipe with the spec's changes.
+    """
+
+    spec: Spec
+    path: Path | None
+    task: Task
+    space: Space
+    objective: Objective
+    constraints: tuple[Constraint, ...]
+    recipe: Recipe
+
+
+def load_problem(spec_path: Path, *, cache: Path | None = None, base: Path | None = None) -> Problem:
+    """Reads a spec and everything it names.
+
+    Args:
+        spec_path: The spec file.
+        cache: Folder for featurised data; by default `default_cache()`.
+        base: Folder against which paths in the spec are read; by default that of the spec file.
+
+    Raises:
+        SpecError: The spec file, with line and key path.
+        DataError: The data it names.
+        SpaceError: The space it names, or one that does not fit the task.
+        MissingExtraError: A dependency it needs is absent.
+    """
+    read = read_spec(spec_path)
+    base = (base or spec_path.parent).resolve()
+    try:
+        return _assemble(read, base, cache or default_cache())
+    except ModuleNotFoundError as error:
+        raise MissingExtraError.of(error.name or str(error), read.spec.domain) from error
+    except UserError as error:
+        located = read.file.relocate(error)
+        if located is error:
+            raise
+        raise located from error
+
+
+def default_cache() -> Path:
+    """Folder for featurised data: `GNAS_CACHE`, or `gnas` in the user's cache folder (`XDG_CACHE_HOME`)."""
+    named = os.environ.get("GNAS_CACHE")
+    if named:
+        return Path(named).expanduser()
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "gnas"
+
+
+def _assemble(read: SpecFile, base: Path, cache: Path) -> Problem:
+    spec = read.spec
+    _check_machine(spec, read)
+    task = read.domain.task(read.data, metric=spec.metric, base=base, cache=cache)
+    objective = _objective(spec, task, read)
+    _check_baselines(spec, task, read)
+    recipe = Recipe.model_validate(task.recipe.model_dump() | spec.recipe)
+    limits = spec.constraints.model_dump(exclude_none=True)
+    constraints = tuple(Constraint(name, float(upper)) for name, upper in limits.items())
+    return Problem(spec, read.path, task, _space(read, task, base), objective, constraints, recipe)
+
+
+def _check_machine(spec: Spec, read: SpecFile) -> None:
+    """The device and the executor the spec names must be there."""
+    if spec.device.startswith("cuda"):
+        import torch
+
+        _, _, index = spec.device.partition(":")
+        if not torch.cuda.is_available() or int(index or 0) >= torch.cuda.device_count():
+            raise SpecError(
+                "no such CUDA device on this machine",
+                place=read.file.place(("device",)),
+                value=spec.device,
+                remedy="write device: cpu, or run where the device is",
+            )
+    if spec.executor == "ray" and find_spec("ray") is None:
+        raise MissingExtraError.of("ray", "ray")
+
+
+def _objective(spec: Spec, task: Task, read: SpecFile) -> Objective:
+    metrics = {metric.name: metric for metric in task.metrics}
+    name = spec.metric or task.metrics[0].name
+    if name not in metrics:
+        raise SpecError(
+            "unknown metric for this task",
+            place=read.file.place(("metric",)),
+            value=name,
+            accepted=", ".join(metrics),
+            remedy=suggest(name, list(metrics)) or None,
+        )
+    return Objective(name, metrics[name].direction)
+
+
+def _check_baselines(spec: Spec, task: Task, read: SpecFile) -> None:
+    for index, name in enumerate(() if spec.final.baselines == "all" else spec.final.baselines):
+        if name not in task.baselines:
+            raise SpecError(
+                "unknown baseline",
+                place=read.file.place(("final", "baselines", index)),
+                value=name,
+                accepted=", ".join(["all", *task.baselines]),
+                remedy=suggest(name, list(task.baselines)) or None,
+            )
+
+
+def _space(read: SpecFile, task: Task, base: Path) -> Space:
+    """The space by name or file, narrowed, bound to the task's ops."""
+    from gnas.space import list_spaces, load_space
+
+    chosen = read.spec.space or task.default_space
+    name, restrict = (chosen, {}) if isinstance(chosen, str) else (chosen.name, chosen.restrict)
+    key: tuple[str | int, ...] = ("space",) if isinstance(chosen, str) else ("space", "name")
+    source = str(base / name) if name.endswith((".yaml", ".yml")) else name
+    if source != name and not Path(source).is_file():
+        raise SpecError("no such space file", place=read.file.place(key), value=name, remedy=f"looked in {base}")
+    if source == name and name not in list_spaces():
+        raise SpecError(
+            "unknown space",
+            place=read.file.place(key),
+            value=name,
+            accepted=", ".join(list_spaces()) + ", or a .yaml file",
+            remedy=suggest(name, list_spaces()) or "see: gnas space list",
+        )
+    try:
+        unbound = load_space(source, restrict={choice: tuple(values) for choice, values in restrict.items()} or None)
+    except SpaceError as error:
+        raise _placed(error, read, restrict) from error
+    return unbound.bind(task.ops, task.inputs, task.output)
+
+
+def _placed(error: SpaceError, read: SpecFile, restrict: object) -> UserError:
+    """An error about `restrict` with its place in the spec; others keep their place in the space's file."""
+    if error.place and restrict:
+        path = read.file.find(f"space.restrict.{error.place}") or read.file.find(error.place)
+        if path is not None:
+            return SpaceError(
+                error.problem,
+                place=read.file.place(path),
+                value=error.value,
+                accepted=error.accepted,
+                remedy=error.remedy,
+            )
+    return error
