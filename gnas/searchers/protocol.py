@@ -17,13 +17,19 @@ class StudyView(Protocol):
     """What a searcher sees: the history, never the test split."""
 
     @property
-    def space(self) -> Space: ...
+    def space(self) -> Space:
+        """Where it searches."""
+        ...
 
     @property
-    def objective(self) -> Objective: ...
+    def objective(self) -> Objective:
+        """What it optimises."""
+        ...
 
     @property
-    def constraints(self) -> tuple[Constraint, ...]: ...
+    def constraints(self) -> tuple[Constraint, ...]:
+        """Upper limits, on free and on measured values."""
+        ...
 
     @property
     def evaluations(self) -> Sequence[Evaluation]:
@@ -36,7 +42,10 @@ class StudyView(Protocol):
         ...
 
     def infeasible(self, architecture: Architecture) -> str:
-        """Why a constraint that is free to check refuses it (`n_params 812,000 > 500,000`); empty if none does. Cached by digest."""
+        """Why a constraint that is free to check refuses it (`n_params 812,000 > 500,000`); empty if none does.
+
+        Cached by digest.
+        """
         ...
 
 

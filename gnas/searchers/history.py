@@ -1,0 +1,59 @@
+"""The history of a study as arrays: codes, scores, what is taken."""
+
+from __future__ import annotations
+
+import math
+from collections import OrderedDict
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gnas.architecture import Assignment
+from gnas.evaluation import Evaluation
+from gnas.searchers.protocol import StudyView
+from gnas.space.protocol import Codes, Space
+
+_MEMO_SIZE = 65536
+_rows: OrderedDict[tuple[str, Assignment], Codes] = OrderedDict()
+
+
+def encode_rows(space: Space, assignments: Sequence[Assignment]) -> Codes:
+    """Codes of many assignments, shape `(n, choice)`; single rows are memoised across calls."""
+    fingerprint = space.fingerprint
+    rows = np.empty((len(assignments), len(space.choices)), dtype=np.int16)
+    for i, assignment in enumerate(assignments):
+        key = (fingerprint, assignment)
+        row = _rows.get(key)
+        if row is None:
+            row = _rows[key] = space.encode(dict(assignment))
+            if len(_rows) > _MEMO_SIZE:
+                _rows.popitem(last=False)
+        rows[i] = row
+    return rows
+
+
+def score(study: StudyView, evaluation: Evaluation) -> float:
+    """The objective with its sign turned so that larger is better; NaN where there is no usable value."""
+    if evaluation.status != "ok":
+        return math.nan
+    value = float(evaluation.values.get(study.objective.name, math.nan))
+    return study.objective.sign() * value if math.isfinite(value) else math.nan
+
+
+def scores(study: StudyView) -> NDArray[np.float64]:
+    """`score` of every evaluation, shape `(evaluation,)`."""
+    return np.array([score(study, evaluation) for evaluation in study.evaluations], dtype=np.float64)
+
+
+def ranked(study: StudyView) -> list[Evaluation]:
+    """Usable evaluations, best first; ties in the order they were made."""
+    values = scores(study)
+    order = np.argsort(-values, kind="stable")
+    return [study.evaluations[int(i)] for i in order if math.isfinite(values[i])]
+
+
+def taken(study: StudyView) -> set[bytes]:
+    """Digests that must not be proposed: evaluated (whatever came of it) and pending ones."""
+    digests = {evaluation.digest.encode() for evaluation in study.evaluations}
+    return digests | {architecture.digest.encode() for architecture in study.pending}
