@@ -16,8 +16,8 @@ class FinalRow:
     """One retraining (or one baseline fit), appended to `DIR/finals.jsonl` as it finishes.
 
     Attributes:
-        kind: What it is. `finalist` rows are networks of the search; `random_search` rows the finalists of random search at
-            equal cost; ensembles average the outputs of their members.
+        kind: What it is. `finalist` rows are networks of the search; `random_search` rows the finalists of random
+            search at equal cost; ensembles average the outputs of their members.
         name: `finalist 1`, `random forest`, …
         seed: Retraining seed.
         digest: Of the architecture, empty for baselines.
