@@ -3,8 +3,8 @@
     python bench/molecules.py --data ../shared/data/molecules --minutes 4 --splits 3
 
 Each run is an ordinary `gnas run` of a spec written beside its folder, so that an interrupted bench continues and any
-figure can be traced to its report. The test split is read by the final stage only. Contenders: the chosen finalist (mean
-over its retraining seeds: a single network), the ensemble of finalists, the two tree baselines, the domain's unsearched
+figure can be traced to its report. The test split is read by the final stage only. Contenders: the chosen finalist
+(mean over its retraining seeds: a single network), the ensemble of finalists, the two tree baselines, the domain's unsearched
 network, random search at equal cost. Differences are paired by split; `±` is the standard error over splits.
 """
 
