@@ -4,8 +4,8 @@
 
 Each run is an ordinary `gnas run` of a spec written beside its folder, so that an interrupted bench continues and any
 figure can be traced to its report. The test split is read by the final stage only. Contenders: the chosen finalist
-(mean over its retraining seeds: a single network), the ensemble of finalists, the two tree baselines, the domain's unsearched
-network, random search at equal cost. Differences are paired by split; `±` is the standard error over splits.
+(mean over its retraining seeds: a single network), the ensemble of finalists, the two tree baselines, the domain's
+unsearched network, random search at equal cost. Differences are paired by split; `±` is the standard error over splits.
 """
 
 from __future__ import annotations
