@@ -87,7 +87,25 @@ class SpaceRef(_Section):
 
 
 class Spec(_Section):
-    """A whole spec. `data` is checked by the domain's own model."""
+    """A whole spec.
+
+    Attributes:
+        domain: The plug-in that reads the data.
+        name: Title of the report, and of the run folder where `--out` is not given.
+        seed: Of the search, and the first of the retrainings.
+        data: The data, checked by the domain's own model.
+        metric: What is optimised; by default the task's first metric.
+        space: Where to search; by default the domain's space for the task.
+        constraints: See `Constraints`.
+        budget: See `Budget`.
+        search: See `Search`.
+        recipe: Changes to the domain's training recipe; see `gnas.evaluate.recipe.Recipe`.
+        final: See `Final`.
+        device: `cpu`, `cuda`, `cuda:1`.
+        workers: Processes that train candidates; `--workers` overrides it.
+        executor: Where candidates are trained; `--executor` overrides it.
+        storage: Optuna URL of the study; by default a journal file in the run folder.
+    """
 
     domain: str
     name: str = "run"
@@ -103,6 +121,7 @@ class Spec(_Section):
     device: str = "cpu"
     workers: int = Field(default=2, ge=1)
     executor: Literal["processes", "inline", "ray"] = "processes"
+    storage: str | None = None
 
     @field_validator("device")
     @classmethod
