@@ -7,6 +7,7 @@ several sizes, and the second takes over where they differ.
 
 from __future__ import annotations
 
+import inspect
 import io
 import logging
 import warnings
@@ -37,6 +38,7 @@ def fast_onnx(
     *,
     checks: Sequence[Example] = (),
     tolerance: float = SCORING_TOLERANCE,
+    preferred: float | None = None,
 ) -> bytes:
     """A serialised ONNX model that was run and compared with the network.
 
@@ -47,6 +49,7 @@ def fast_onnx(
         checks: Further examples, of other sizes, on which the export must agree too. Without one only `example` is
             compared, and a size frozen into the graph stays unseen.
         tolerance: Largest difference, relative to the scale of the outputs.
+        preferred: A difference above this one makes the second exporter try too, and the closer of the two is taken.
 
     Raises:
         ExportError: Neither exporter gave a model that agrees; tells what failed.
@@ -54,23 +57,21 @@ def fast_onnx(
     """
     _require_packages()
     reasons: list[str] = []
-    attempts: tuple[tuple[str, Callable[[nn.Module, Example, DynamicAxes], bytes]], ...] = (
-        ("TorchScript exporter", torchscript_onnx),
-        ("dynamo exporter", dynamo_onnx),
-    )
-    for name, attempt in attempts:
+    found: list[tuple[float, bytes]] = []
+    for name, attempt in (("TorchScript exporter", torchscript_onnx), ("dynamo exporter", dynamo_onnx)):
         try:
             model = attempt(network, example, dynamic_axes)
             worst = max(onnx_differences(network, model, (example, *checks)))
-        except MissingExtraError as error:
-            reasons.append(f"{name}: {error}")
-            continue
         except Exception as error:  # exporters raise anything
             reasons.append(f"{name}: {_first_line(error)}")
             continue
-        if worst <= tolerance:
+        if worst <= (tolerance if preferred is None else preferred):
             return model
+        if worst <= tolerance:
+            found.append((worst, model))
         reasons.append(f"{name}: outputs differ by {worst:.2g} of their scale")
+    if found:
+        return min(found, key=lambda item: item[0])[1]
     raise ExportError(
         f"the network cannot be written as ONNX ({'; '.join(reasons)})",
         place=_culprit(network, example),
@@ -93,7 +94,7 @@ def torchscript_onnx(network: nn.Module, example: Example, dynamic_axes: Dynamic
     """The model through the TorchScript exporter. Unchecked: it can be silently wrong."""
     inputs = ordered(network, example)
     buffer = io.BytesIO()
-    with evaluating(network), _quiet():
+    with evaluating(network), quiet():
         torch.onnx.export(
             network,
             tuple(inputs.values()),
@@ -116,7 +117,7 @@ def dynamo_onnx(network: nn.Module, example: Example, dynamic_axes: DynamicAxes)
     if find_spec("onnxscript") is None:
         raise MissingExtraError.of("onnxscript", "edge")
     inputs = ordered(network, example)
-    with evaluating(network), _quiet():
+    with evaluating(network), quiet():
         program = torch.onnx.export(
             network,
             tuple(inputs.values()),
@@ -125,7 +126,7 @@ def dynamo_onnx(network: nn.Module, example: Example, dynamic_axes: DynamicAxes)
             opset_version=OPSET,
             input_names=list(inputs),
             output_names=["output"],
-            dynamic_shapes=dynamic_shapes(inputs, dynamic_axes),
+            dynamic_shapes=dynamic_shapes(network, inputs, dynamic_axes),
         )
         if program is None:
             raise ExportError("the dynamo exporter returned nothing")
@@ -133,10 +134,13 @@ def dynamo_onnx(network: nn.Module, example: Example, dynamic_axes: DynamicAxes)
     return serialised
 
 
-def dynamic_shapes(example: Example, dynamic_axes: DynamicAxes) -> tuple[dict[int, object], ...]:
-    """Dynamic axes as `torch.export` takes them, one entry per positional input."""
+def dynamic_shapes(network: nn.Module, example: Example, dynamic_axes: DynamicAxes) -> tuple[object, ...]:
+    """Dynamic axes as `torch.export` takes them: one entry per positional input of the forward."""
     dynamic = torch.export.Dim.DYNAMIC
-    return tuple(dict.fromkeys(dynamic_axes.get(name, {}), dynamic) for name in example)
+    shapes = tuple(dict.fromkeys(dynamic_axes.get(name, {}), dynamic) for name in example)
+    kinds = [parameter.kind for parameter in inspect.signature(network.forward).parameters.values()]
+    # A forward with `*inputs` takes all of them as one argument.
+    return (shapes,) if kinds == [inspect.Parameter.VAR_POSITIONAL] else shapes
 
 
 def _require_packages() -> None:
@@ -183,7 +187,7 @@ def _culprit(network: nn.Module, example: Example) -> str | None:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Without the exporters' remarks about themselves and about tracing, which the comparison makes superfluous."""
     logger = logging.getLogger("torch.onnx")
     level = logger.level
