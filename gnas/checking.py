@@ -42,14 +42,35 @@ def check(model: type[M], values: object, file: YamlFile, at: KeyPath = ()) -> t
         The checked record, or None and the complaints in the order of the file.
     """
     plain = drop_empty(model, values)
-    try:
-        # NOTE: strict validation in JSON mode still takes lists for tuples and text for paths and dates.
-        return model.model_validate_json(json.dumps(plain, default=str), strict=True), []
-    except ValidationError as error:
-        details = _without_other_branches(error.errors(include_url=False), plain)
+    record, found = _validate(model, plain)
+    if record is None:
+        details = _without_other_branches(found, plain)
         complaints = [_complaint(model, plain, path, detail, file, at) for path, detail in details]
         lines = [file.lines.get((*at, *path), 0) for path, _ in details]
         return None, [complaints[index] for index in sorted(range(len(lines)), key=lines.__getitem__)]
+    return record, []
+
+
+def _validate(model: type[M], plain: object) -> tuple[M | None, list[ErrorDetails]]:
+    """Strict validation in JSON mode, which still takes lists for tuples and text for paths and dates."""
+    text = json.dumps(plain, default=str)
+    try:
+        return model.model_validate_json(text, strict=True), []
+    except ValidationError as error:
+        strict = error.errors(include_url=False)
+    # NOTE: behind a `BeforeValidator` strict mode no longer knows that the list came from JSON; lax mode judges those.
+    spurious = {e["loc"] for e in strict if e["type"] == "tuple_type" and isinstance(e["input"], list)}
+    if not spurious:
+        return None, strict
+    kept = [e for e in strict if e["loc"] not in spurious]
+    try:
+        record = model.model_validate_json(text)
+    except ValidationError as error:
+        # Validators of whole models run only once their fields are right, so strict mode has not seen them.
+        known = {e["loc"] for e in kept}
+        kept += [e for e in error.errors(include_url=False) if e["loc"] not in known]
+        return None, kept
+    return (None, kept) if kept else (record, [])
 
 
 def drop_empty(model: type[BaseModel], values: object) -> object:
@@ -59,7 +80,7 @@ def drop_empty(model: type[BaseModel], values: object) -> object:
     kept: dict[str, object] = {}
     for key, value in values.items():
         info = _fields(model).get(key)
-        section = _section(info.annotation) if info else None
+        section = section_of(info.annotation) if info else None
         if value is None and info is not None and _is_section(info.annotation):
             continue
         kept[key] = drop_empty(section, value) if section else value
@@ -119,15 +140,15 @@ def _fields(model: type[BaseModel]) -> dict[str, FieldInfo]:
 
 
 def _is_section(annotation: Any) -> bool:
-    return _section(annotation) is not None or get_origin(annotation) is dict
+    return section_of(annotation) is not None or get_origin(annotation) is dict
 
 
-def _section(annotation: Any) -> type[BaseModel] | None:
+def section_of(annotation: Any) -> type[BaseModel] | None:
     """The model inside an annotation, if there is one (`SpaceRef` in `str | SpaceRef | None`)."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
     for argument in get_args(annotation):
-        found = _section(argument)
+        found = section_of(argument)
         if found is not None:
             return found
     return None
@@ -181,7 +202,7 @@ def _owner(model: type[BaseModel], path: KeyPath) -> type[BaseModel] | None:
         if owner is None:
             return None
         info = _fields(owner).get(part)
-        owner = _section(info.annotation) if info else None
+        owner = section_of(info.annotation) if info else None
     return owner
 
 

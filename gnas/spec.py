@@ -22,7 +22,14 @@ class _Section(BaseModel):
 
 
 class Constraints(_Section):
-    """Upper limits. The first three are checked before training; latency needs a measurement."""
+    """Upper limits on every candidate. The first three are counted before training; latency needs a measurement.
+
+    Attributes:
+        n_params: Parameters of the network.
+        macs: Multiply-accumulates of one prediction.
+        memory_bytes: Peak activation memory of one prediction, in bytes.
+        latency_ms: Milliseconds of one prediction by ONNX Runtime on one thread.
+    """
 
     n_params: float | None = Field(default=None, gt=0)
     macs: float | None = Field(default=None, gt=0)
@@ -36,7 +43,8 @@ class Budget(_Section):
     Attributes:
         trials: Evaluations, infeasible ones not counted.
         minutes: Wall-clock minutes of the search stage, summed over resumptions.
-        trial_minutes, trial_memory_mb: Limits on one evaluation.
+        trial_minutes: Wall-clock limit of one evaluation; one that passes it is recorded as failed.
+        trial_memory_mb: Memory limit of one evaluation, in mebibytes; likewise.
     """
 
     trials: int | None = Field(default=None, ge=1)
@@ -52,7 +60,13 @@ class Budget(_Section):
 
 
 class Search(_Section):
-    """Which algorithm, with its options (checked by the searcher)."""
+    """How the search proposes architectures.
+
+    Attributes:
+        algorithm: `bayes` (Gaussian process), `evolution` (regularised), `local`, `random`, or Optuna's `tpe`, `nsga2`.
+        options: Options of the algorithm, checked by it.
+        measure_latency: Whether the latency of every candidate is measured and recorded.
+    """
 
     algorithm: Literal["bayes", "evolution", "local", "random", "tpe", "nsga2"] = "bayes"
     options: dict[str, Any] = Field(default_factory=dict)
@@ -80,7 +94,12 @@ class Final(_Section):
 
 
 class SpaceRef(_Section):
-    """A space by name (`molecular/default`) or file, with choices narrowed or fixed."""
+    """A space with choices narrowed or fixed.
+
+    Attributes:
+        name: Name of a space (`gnas space list`), or a `.yaml` file, relative to the spec.
+        restrict: Choices and the values they keep; one value fixes a choice.
+    """
 
     name: str
     restrict: dict[str, list[Any]] = Field(default_factory=dict)
@@ -96,11 +115,11 @@ class Spec(_Section):
         data: The data, checked by the domain's own model.
         metric: What is optimised; by default the task's first metric.
         space: Where to search; by default the domain's space for the task.
-        constraints: See `Constraints`.
-        budget: See `Budget`.
-        search: See `Search`.
-        recipe: Changes to the domain's training recipe; see `gnas.evaluate.recipe.Recipe`.
-        final: See `Final`.
+        constraints: Upper limits on every candidate.
+        budget: What the search may spend; by default 50 trials.
+        search: How the search proposes architectures.
+        recipe: Changes to the domain's training recipe.
+        final: The final comparison on the locked test split.
         device: `cpu`, `cuda`, `cuda:1`.
         workers: Processes that train candidates; `--workers` overrides it.
         executor: Where candidates are trained; `--executor` overrides it.
@@ -109,7 +128,7 @@ class Spec(_Section):
 
     domain: str
     name: str = "run"
-    seed: int = 0
+    seed: int = Field(default=0, ge=0)
     data: dict[str, Any]
     metric: str | None = None
     space: str | SpaceRef | None = None

@@ -51,7 +51,13 @@ class Split(_Options):
 
 
 class Standardise(_Options):
-    """How molecules are made comparable: largest fragment, neutral charges, canonical tautomers."""
+    """How molecules are made comparable.
+
+    Attributes:
+        salts: Only the largest fragment stays.
+        uncharge: Charges are neutralised.
+        tautomers: The canonical tautomer is taken; slow.
+    """
 
     salts: bool = True
     uncharge: bool = False
