@@ -1,0 +1,249 @@
+"""An exact Gaussian process over blocks of architecture features, float64, hyper-parameters by maximum a posteriori.
+
+Source: Rasmussen and Williams, "Gaussian Processes for Machine Learning", 2006, algorithm 2.1 and equation 5.9.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Self
+
+import numpy as np
+from scipy.linalg import cho_factor, cho_solve, solve_triangular
+from scipy.optimize import minimize
+
+from gnas.architecture import Architecture
+from gnas.errors import InvalidShapeError
+from gnas.predictors.features import FeatureExtractor
+from gnas.predictors.kernels import Component, Floats, components, squared_distances, value, value_and_slope
+from gnas.predictors.protocol import Vector
+from gnas.predictors.ranks import RankGaussian
+
+STEPS = 30
+"""L-BFGS steps of the fit of hyper-parameters."""
+
+_JITTERS = (0.0, 1e-8, 1e-6, 1e-4, 1e-2, 1e-1)
+_LOG_SCALE_SD = 0.7
+_LOG_AMPLITUDE, _LOG_AMPLITUDE_SD = float(np.log(0.3)), 1.5
+_LOG_NOISE, _LOG_NOISE_SD = float(np.log(0.08)), 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Hyper:
+    """Hyper-parameters, natural logarithms.
+
+    Attributes:
+        log_scales: Length-scale of each component, shape `(component,)`.
+        log_amplitudes: Variance of each component, shape `(component,)`.
+        log_noise: Variance of the noise.
+    """
+
+    log_scales: Vector
+    log_amplitudes: Vector
+    log_noise: float
+
+
+class _Posterior:
+    """Negative log posterior density of hyper-parameters, with gradient, on precomputed distances."""
+
+    def __init__(self, x: Floats, slices: Sequence[slice], z: Vector) -> None:
+        self.kernels: tuple[Component, ...] = components(len(slices))
+        upper = np.triu_indices(len(x), k=1)
+        self.upper = upper
+        self.d2 = squared_distances(x, x, slices)[:, upper[0], upper[1]]
+        self.z = z
+        medians = [np.sqrt(np.median(d[d > 1e-12])) if (d > 1e-12).any() else 1.0 for d in self.d2]
+        self.centre = np.array(
+            [np.log(medians[c.block]) for c in self.kernels] + [_LOG_AMPLITUDE] * len(self.kernels) + [_LOG_NOISE]
+        )
+        self.sd = np.array(
+            [_LOG_SCALE_SD] * len(self.kernels) + [_LOG_AMPLITUDE_SD] * len(self.kernels) + [_LOG_NOISE_SD]
+        )
+
+    def __call__(self, theta: Vector) -> tuple[float, Vector]:
+        n, m = len(self.z), len(self.kernels)
+        scales, amplitudes, noise = np.exp(theta[:m]), np.exp(theta[m : 2 * m]), np.exp(theta[-1])
+        parts = [value_and_slope(c.kind, self.d2[c.block], s) for c, s in zip(self.kernels, scales, strict=True)]
+        condensed = sum((a * k for a, (k, _) in zip(amplitudes, parts, strict=True)), np.zeros(len(self.upper[0])))
+        total = amplitudes.sum()
+        covariance = np.empty((n, n))
+        covariance[self.upper] = condensed
+        covariance.T[self.upper] = condensed
+        np.fill_diagonal(covariance, total + noise)
+        chol = _cholesky(covariance)
+        alpha = cho_solve((chol, True), self.z)
+        nll = 0.5 * self.z @ alpha + np.log(np.diag(chol)).sum()
+        inverse = cho_solve((chol, True), np.eye(n))
+        weight = inverse - np.outer(alpha, alpha)
+        above, trace = weight[self.upper], np.trace(weight)
+        gradient = np.empty_like(theta)
+        for i, (k, slope) in enumerate(parts):
+            gradient[i] = amplitudes[i] * (above @ slope)
+            gradient[m + i] = amplitudes[i] * (0.5 * trace + above @ k)
+        gradient[-1] = 0.5 * noise * trace
+        off = (theta - self.centre) / self.sd
+        return float(nll + 0.5 * off @ off), gradient + off / self.sd
+
+
+def _cholesky(covariance: Floats) -> Floats:
+    """Lower factor; jitter on the diagonal escalates from 0 to 0.1 of its mean."""
+    level = float(np.mean(np.diag(covariance)))
+    for jitter in _JITTERS:
+        try:
+            factor: Floats = cho_factor(covariance + jitter * level * np.eye(len(covariance)), lower=True)[0]
+        except np.linalg.LinAlgError:
+            continue
+        return np.tril(factor)
+    raise np.linalg.LinAlgError("covariance is not positive definite even with jitter 0.1")
+
+
+def fit_hyper(x: Floats, slices: Sequence[slice], z: Vector, steps: int = STEPS) -> Hyper:
+    """Maximum a posteriori hyper-parameters from the centre of their priors: a pure function of its arguments.
+
+    Priors are normal on logarithms: length-scales around the median distance (sd 0.7), amplitudes around 0.3 (sd 1.5),
+    noise variance around 0.08 (sd 1).
+
+    Args:
+        x: Features, `(n, column)`.
+        slices: Columns of each block.
+        z: Labels of about unit variance, `(n,)`.
+        steps: L-BFGS iterations.
+    """
+    posterior = _Posterior(x, slices, z)
+    best = minimize(posterior, posterior.centre, jac=True, method="L-BFGS-B", options={"maxiter": steps}).x
+    m = len(posterior.kernels)
+    return Hyper(best[:m], best[m : 2 * m], float(best[-1]))
+
+
+@dataclass(frozen=True, slots=True)
+class GaussianProcess:
+    """A process conditioned on labels.
+
+    Attributes:
+        hyper: Its hyper-parameters.
+        slices: Columns of each block.
+        x: Features it was conditioned on, `(n, column)`.
+        chol: Lower Cholesky factor of their covariance with noise, `(n, n)`.
+        alpha: Covariance⁻¹ labels, `(n,)`.
+    """
+
+    hyper: Hyper
+    slices: tuple[slice, ...]
+    x: Floats
+    chol: Floats
+    alpha: Vector
+
+    @classmethod
+    def condition(cls, hyper: Hyper, slices: Sequence[slice], x: Floats, z: Vector) -> GaussianProcess:
+        """The process given labels `z` at `x`."""
+        covariance = _covariance(hyper, slices, x, x)
+        covariance[np.diag_indices(len(x))] += np.exp(hyper.log_noise)
+        chol = _cholesky(covariance)
+        return cls(hyper, tuple(slices), x, chol, cho_solve((chol, True), z))
+
+    @property
+    def prior_variance(self) -> float:
+        """Variance far from all data."""
+        return float(np.exp(self.hyper.log_amplitudes).sum())
+
+    def predict(self, x: Floats) -> tuple[Vector, Vector]:
+        """Mean and standard deviation of the noise-free function at `x`, `(m,)` each."""
+        beliefs = self.believe(x)
+        return beliefs.mean, np.sqrt(beliefs.variance)
+
+    def believe(self, x: Floats) -> Beliefs:
+        """Mean and variance at `x`, ready for further conditioning."""
+        cross = _covariance(self.hyper, self.slices, self.x, x)
+        whitened = solve_triangular(self.chol, cross, lower=True, check_finite=False)
+        variance = np.maximum(self.prior_variance - (whitened**2).sum(axis=0), 1e-12)
+        return Beliefs(self, x, cross.T @ self.alpha, variance, whitened)
+
+
+@dataclass(frozen=True, slots=True)
+class Beliefs:
+    """What a process believes of a set of candidates.
+
+    Attributes:
+        process: The process.
+        x: Features of the candidates, `(m, column)`.
+        mean, variance: Of the noise-free function, `(m,)`.
+        whitened: `L⁻¹ k(train, candidates)`, one row for each label or fantasy, `(n, m)`.
+    """
+
+    process: GaussianProcess
+    x: Floats
+    mean: Vector
+    variance: Vector
+    whitened: Floats
+
+    def believing(self, i: int) -> Beliefs:
+        """Beliefs once candidate `i` came out at its mean: means stay, variances near it shrink.
+
+        Source: the "kriging believer" of Ginsbourger, Le Riche and Carraro, 2010, doi:10.1007/978-3-642-10701-6_6.
+        """
+        process = self.process
+        prior = _covariance(process.hyper, process.slices, self.x[i : i + 1], self.x)[0]
+        covariance = prior - self.whitened[:, i] @ self.whitened
+        noisy = self.variance[i] + np.exp(process.hyper.log_noise)
+        row = covariance / np.sqrt(noisy)
+        variance = np.maximum(self.variance - row**2, 1e-12)
+        return replace(self, variance=variance, whitened=np.concatenate([self.whitened, row[None, :]]))
+
+
+def _covariance(hyper: Hyper, slices: Sequence[slice], a: Floats, b: Floats) -> Floats:
+    d2 = squared_distances(a, b, slices)
+    out = np.zeros((len(a), len(b)))
+    for i, component in enumerate(components(len(slices))):
+        scale, amplitude = float(np.exp(hyper.log_scales[i])), float(np.exp(hyper.log_amplitudes[i]))
+        # A component the fit switched off changes nothing but time.
+        if amplitude > 1e-6:
+            out += amplitude * value(component.kind, d2[component.block], scale)
+    return out
+
+
+class GpPredictor:
+    """The process as a `Predictor`: rank-Gaussianised labels, mean and spread in the units of the values.
+
+    Args:
+        extractor: Features fitted elsewhere (on the space); by default they are fitted on the architectures of `fit`.
+        steps: L-BFGS iterations.
+    """
+
+    def __init__(self, extractor: FeatureExtractor | None = None, steps: int = STEPS) -> None:
+        self.extractor = extractor
+        self.steps = steps
+        self._fitted: tuple[FeatureExtractor, GaussianProcess, RankGaussian] | None = None
+
+    def fit(self, architectures: Sequence[Architecture], values: Vector) -> Self:
+        """Fits on finite `values`, shape `(n,)`, n ≥ 1.
+
+        Raises:
+            InvalidShapeError: No architectures, another number of values, or values that are not finite.
+        """
+        values = np.asarray(values, dtype=np.float64)
+        if len(architectures) == 0 or values.shape != (len(architectures),) or not np.isfinite(values).all():
+            expected = f"one finite value for each of {len(architectures)} (at least one) architectures"
+            raise InvalidShapeError("GpPredictor.fit", f"values of shape {values.shape}", expected)
+        extractor = self.extractor or FeatureExtractor.fit(architectures)
+        ranks = RankGaussian.fit(values)
+        x = extractor.features(architectures)
+        hyper = fit_hyper(x, extractor.slices, ranks.z, self.steps)
+        self._fitted = extractor, GaussianProcess.condition(hyper, extractor.slices, x, ranks.z), ranks
+        return self
+
+    def predict(self, architectures: Sequence[Architecture]) -> tuple[Vector, Vector]:
+        """Mean and standard deviation, `(n,)` each, in the units of the values."""
+        extractor, _, ranks = self._state()
+        if len(architectures) == 0:
+            return np.zeros(0), np.zeros(0)
+        return ranks.moments(*self.predict_latent(extractor.features(architectures)))
+
+    def predict_latent(self, x: Floats) -> tuple[Vector, Vector]:
+        """Mean and standard deviation on the rank-Gaussian scale at features `x`, `(n,)` each."""
+        return self._state()[1].predict(x)
+
+    def _state(self) -> tuple[FeatureExtractor, GaussianProcess, RankGaussian]:
+        if self._fitted is None:
+            raise InvalidShapeError("GpPredictor.predict", "no fit", "a call of fit before predict")
+        return self._fitted
