@@ -61,14 +61,12 @@ def verdict(rows: Sequence[ComparisonRow], objective: Objective, *, complete: bo
         return Verdict(
             f"{lead}; there is nothing to compare it with.",
             "open",
-            caveats=_caveats(ours.test[objective.name].n, complete),
+            caveats=caveats,
         )
     claims = tuple(Claim(rival, _clause(rival, rival.difference, objective)) for rival in rivals if rival.difference)
     standings = [rival.difference.standing for rival in rivals if rival.difference]
     tone: Tone = "good" if "behind" not in standings else "bad" if set(standings) == {"behind"} else "mixed"
-    return Verdict(
-        f"{lead}: it {_join([c.text for c in claims])}.", tone, claims, _caveats(ours.test[objective.name].n, complete)
-    )
+    return Verdict(f"{lead}: it {_join([c.text for c in claims])}.", tone, claims, caveats)
 
 
 def _rivals(rows: Sequence[ComparisonRow], objective: Objective) -> list[ComparisonRow]:

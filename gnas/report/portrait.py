@@ -1,0 +1,86 @@
+"""Portraits of the best architectures: drawing, choices, values and training curve."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from xml.etree import ElementTree
+
+from gnas.architecture import Assignment
+from gnas.errors import GnasError
+from gnas.evaluation import Evaluation
+from gnas.report.compare import ComparisonRow
+from gnas.report.progress import ranking
+from gnas.report.record import RunRecord
+
+_MOST = 4
+_SVG = "http://www.w3.org/2000/svg"
+_SCRIPTED = {"script", "foreignObject", "iframe", "image", "a", "use", "animate", "set"}
+
+
+@dataclass(frozen=True, slots=True)
+class Portrait:
+    """One of the best architectures.
+
+    Attributes:
+        title: `finalist 1`, or its rank in the search.
+        evaluation: Its evaluation in the search.
+        svg: The drawing, checked to hold nothing active; empty if it cannot be drawn.
+        remark: Why there is no drawing.
+    """
+
+    title: str
+    evaluation: Evaluation
+    svg: str = ""
+    remark: str = ""
+
+
+def portraits(record: RunRecord, rows: tuple[ComparisonRow, ...]) -> tuple[Portrait, ...]:
+    """The finalists of the search, the chosen one first, or its best architectures where there are no finalists."""
+    return tuple(_portrait(title, evaluation, record) for title, evaluation in _best(record, rows))
+
+
+def drawable(svg: str) -> str:
+    """A drawing as safe inline SVG.
+
+    Raises:
+        ValueError: It is no well-formed SVG, or holds scripts, links or event handlers.
+    """
+    try:
+        root = ElementTree.fromstring(svg)
+    except ElementTree.ParseError as error:
+        raise ValueError(f"not well-formed: {error}") from error
+    if root.tag not in {f"{{{_SVG}}}svg", "svg"}:
+        raise ValueError(f"not an SVG but {root.tag!r}")
+    for element in root.iter():
+        if str(element.tag).rpartition("}")[2] in _SCRIPTED:
+            raise ValueError(f"element {element.tag!r} is not allowed")
+        for name, value in element.attrib.items():
+            plain = name.rpartition("}")[2].lower()
+            if plain.startswith("on") or plain in {"href", "src"} or "url(" in value.replace("url(#", ""):
+                raise ValueError(f"attribute {name!r} is not allowed")
+    ElementTree.register_namespace("", _SVG)
+    return ElementTree.tostring(root, encoding="unicode")
+
+
+def _best(record: RunRecord, rows: tuple[ComparisonRow, ...]) -> Iterator[tuple[str, Evaluation]]:
+    known = {evaluation.digest: evaluation for evaluation in reversed(record.search)}
+    named = [(row.name, known[row.digest]) for row in rows if row.kind == "finalist" and row.digest in known]
+    if named:
+        yield from named[:_MOST]
+        return
+    for rank, evaluation in enumerate(ranking(record.search, record.objective)[: _MOST - 1], start=1):
+        yield f"number {rank} of the search", evaluation
+
+
+def _portrait(title: str, evaluation: Evaluation, record: RunRecord) -> Portrait:
+    if record.space is None:
+        return Portrait(title, evaluation, remark="The space could not be read, so there is no drawing.")
+    from gnas.space.draw import draw_svg
+
+    assignment: Assignment = evaluation.assignment
+    try:
+        svg = drawable(draw_svg(record.space.decode(record.space.encode(dict(assignment)))))
+    except (GnasError, ValueError) as error:
+        return Portrait(title, evaluation, remark=f"It could not be drawn: {error}")
+    return Portrait(title, evaluation, svg)
