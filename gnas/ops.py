@@ -58,17 +58,17 @@ class Op(Protocol):
 
     The module that `layer` describes is called with the node's inputs in order, then with the model inputs named in
     `context`: `module(*values, *[model_inputs[name] for name in context])`.
-
-    Attributes:
-        name: How spaces name it.
-        context: Model inputs it reads beside its edges (`("edge_index", "batch")`).
     """
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """How spaces name it."""
+        ...
 
     @property
-    def context(self) -> tuple[str, ...]: ...
+    def context(self) -> tuple[str, ...]:
+        """Model inputs it reads beside its edges (`("edge_index", "batch")`)."""
+        ...
 
     def infer(self, inputs: tuple[TensorType, ...], params: Params) -> TensorType:
         """Type of the output.
@@ -149,20 +149,20 @@ class SimpleOp:
         return {**self.defaults, **params}
 
 
+_PROBABILITIES = ("dropout", "rate")
+
+
 def _check_number(op: str, name: str, value: Value, default: Value) -> None:
     """A parameter whose default is a number takes numbers: whole where the default is, and never negative."""
+    number = isinstance(value, int | float) and not isinstance(value, bool) and value >= 0
     if isinstance(default, bool):
         fits, expected = isinstance(value, bool), "true or false"
     elif isinstance(default, int):
-        fits, expected = (
-            isinstance(value, int) and not isinstance(value, bool) and value >= 0,
-            "a whole number, 0 or more",
-        )
+        fits, expected = number and isinstance(value, int), "a whole number, 0 or more"
+    elif isinstance(default, float) and name in _PROBABILITIES:
+        fits, expected = number and float(str(value)) < 1, "a number from 0 to less than 1"
     elif isinstance(default, float):
-        fits, expected = (
-            isinstance(value, int | float) and not isinstance(value, bool) and value >= 0,
-            "a number, 0 or more",
-        )
+        fits, expected = number, "a number, 0 or more"
     else:
         return
     if not fits:

@@ -124,7 +124,7 @@ class MoleculeTask:
         if "ops" not in self._cache:
             from gnas_molecular.ops import molecular_ops
 
-            self._cache["ops"] = molecular_ops(self.degree_histogram)
+            self._cache["ops"] = molecular_ops(self.degree_histogram, len(self.target_names))
         ops: Mapping[str, Op] = self._cache["ops"]
         return ops
 
