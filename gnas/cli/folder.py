@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gnas.errors import StudyError
 
 if TYPE_CHECKING:
+    from gnas.problem import Problem
     from gnas.results import RunResults
 
 
@@ -48,3 +50,27 @@ def results_of(folder: Path) -> RunResults | None:
         raise StudyError(
             f"cannot be read ({error})", place=str(path), remedy="remove it and start the same gnas run again"
         ) from error
+
+
+def problem_of(folder: Path) -> Problem:
+    """The problem of a run folder, from its copy of the spec; paths are read as they were when it ran.
+
+    Raises:
+        UserError: No run folder, or something its spec names is no longer there.
+    """
+    from gnas.problem import load_problem
+
+    require_run_folder(folder)
+    spec = folder / "spec.yaml"
+    if not spec.is_file():
+        raise StudyError("the copy of the spec is gone", place=str(spec), remedy="copy the spec there")
+    return load_problem(spec, base=_base(folder))
+
+
+def _base(folder: Path) -> Path | None:
+    """Folder of the spec the run was started with."""
+    try:
+        facts = json.loads((folder / "run.json").read_bytes())["facts"]
+        return Path(facts["spec"]).parent
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
