@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -48,7 +49,7 @@ def load_problem(spec_path: Path, *, cache: Path | None = None, base: Path | Non
     Args:
         spec_path: The spec file.
         cache: Folder for featurised data; by default `default_cache()`.
-        base: Folder against which paths in the spec are read; by default that of the spec file.
+        base: Folder against which paths in the spec are read; by default `base_of(spec_path)`.
 
     Raises:
         SpecError: The spec file, with line and key path.
@@ -57,7 +58,7 @@ def load_problem(spec_path: Path, *, cache: Path | None = None, base: Path | Non
         MissingExtraError: A dependency it needs is absent.
     """
     read = read_spec(spec_path)
-    base = (base or spec_path.parent).resolve()
+    base = (base or base_of(spec_path)).resolve()
     try:
         return _assemble(read, base, cache or default_cache())
     except ModuleNotFoundError as error:
@@ -67,6 +68,15 @@ def load_problem(spec_path: Path, *, cache: Path | None = None, base: Path | Non
         if located is error:
             raise
         raise located from error
+
+
+def base_of(spec_path: Path) -> Path:
+    """Folder against which a spec's paths are read: its own; for the copy in a run folder that of the original."""
+    try:
+        held = json.loads((spec_path.parent / "run.json").read_bytes())["facts"]["base"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return spec_path.parent
+    return Path(held) if isinstance(held, str) and Path(held).is_dir() else spec_path.parent
 
 
 def default_cache() -> Path:

@@ -12,9 +12,7 @@ from gnas.cli.output import print_json
 if TYPE_CHECKING:
     from torch import nn
 
-    from gnas.cli.model import Chosen
-    from gnas.export.report import ExportReport, Format
-    from gnas.problem import Problem
+    from gnas.export import ExportReport, Format
 
 
 def export(
@@ -31,14 +29,11 @@ def export(
     """Write a model of a run as plain source with weights, ONNX or pt2, compared with the original."""
     formats = _formats(to)
     from gnas.cli.folder import problem_of
-    from gnas.cli.model import choose
-    from gnas.export.model import export_model
+    from gnas.export import export_best
 
-    problem = problem_of(folder)
-    chosen = choose(folder, problem, trial)
-    target = out or folder / ("best" if trial is None else f"trial-{trial}")
-    network = _weights(problem, chosen)
-    report = export_model(network, chosen.architecture, problem.task, target, formats, origin=chosen.origin)
+    report = export_best(
+        problem_of(folder), folder, trial, formats, folder=out, told=lambda line: typer.echo(line, err=True)
+    )
     if as_json:
         print_json(_plain(report))
         return
@@ -52,7 +47,7 @@ def export(
 def _formats(text: str) -> tuple[Format, ...]:
     from gnas.checking import suggest
     from gnas.errors import ExportError
-    from gnas.export.report import FORMATS
+    from gnas.export import FORMATS
 
     known = {str(name): name for name in FORMATS}
     wanted = [word.strip() for word in text.split(",") if word.strip()]
@@ -68,16 +63,6 @@ def _formats(text: str) -> tuple[Format, ...]:
     if not wanted:
         raise ExportError("no format", place="--to", accepted=", ".join(known))
     return tuple(known[word] for word in dict.fromkeys(wanted))
-
-
-def _weights(problem: Problem, chosen: Chosen) -> nn.Module:
-    """The network with its weights: those kept, or newly trained where the trial was no finalist."""
-    from gnas.cli.model import restore, retrain
-
-    if chosen.weights is not None:
-        return restore(problem, chosen)
-    typer.echo(f"trial {chosen.trial} was no finalist, so its weights were not kept: training it again", err=True)
-    return retrain(problem, chosen)
 
 
 def _plain(report: ExportReport) -> dict[str, object]:

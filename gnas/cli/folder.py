@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,10 +22,11 @@ def require_run_folder(folder: Path) -> None:
         raise StudyError(
             "no such folder", place=str(folder), remedy="name the folder given to: gnas run SPEC --out DIR"
         )
-    if not (folder / "study.journal").is_file():
+    if not any((folder / name).is_file() for name in ("study.journal", "spec.yaml", "results.json")):
         raise StudyError(
-            "no run folder: it holds no study.journal",
+            "no run folder",
             place=str(folder),
+            accepted="a folder with spec.yaml and study.journal",
             remedy="make one with: gnas run SPEC --out DIR",
         )
 
@@ -53,7 +53,7 @@ def results_of(folder: Path) -> RunResults | None:
 
 
 def problem_of(folder: Path) -> Problem:
-    """The problem of a run folder, from its copy of the spec; paths are read as they were when it ran.
+    """The problem of a run folder, from its copy of the spec.
 
     Raises:
         UserError: No run folder, or something its spec names is no longer there.
@@ -64,13 +64,4 @@ def problem_of(folder: Path) -> Problem:
     spec = folder / "spec.yaml"
     if not spec.is_file():
         raise StudyError("the copy of the spec is gone", place=str(spec), remedy="copy the spec there")
-    return load_problem(spec, base=_base(folder))
-
-
-def _base(folder: Path) -> Path | None:
-    """Folder of the spec the run was started with."""
-    try:
-        facts = json.loads((folder / "run.json").read_bytes())["facts"]
-        return Path(facts["spec"]).parent
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
+    return load_problem(spec)
