@@ -1,0 +1,155 @@
+"""Final trainings: from scratch, on the full task, with one reading of the test part for each."""
+
+from __future__ import annotations
+
+import inspect
+import math
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gnas.architecture import Architecture
+from gnas.domain import Task
+from gnas.evaluate.candidate import derive_seed, explain
+from gnas.evaluate.limits import Limits
+from gnas.evaluate.recipe import Recipe
+from gnas.evaluation import Objective
+from gnas.results import FinalRow
+from gnas.space.protocol import Space
+
+Outputs = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class FinalJob:
+    """One final training, or one fit of a baseline.
+
+    Attributes:
+        row: What is known beforehand: kind, name, seed, digest, trial, costs.
+        recipe: How to train.
+        architecture: What to train; None for a baseline, which `row.name` names.
+        space: Name of the space that builds it.
+    """
+
+    row: FinalRow
+    recipe: Recipe
+    architecture: Architecture | None = None
+    space: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FinalResult:
+    """What a final training gave.
+
+    Attributes:
+        row: With metrics, or with the reason of its failure.
+        weights: The trained weights as a safetensors file; empty for baselines and failures.
+        validation, test: Raw outputs, shape `(example, target)`; None where there are none.
+    """
+
+    row: FinalRow
+    weights: bytes = b""
+    validation: Outputs | None = None
+    test: Outputs | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FinalWork:
+    """What a worker needs for final trainings. It alone holds a task with its test part.
+
+    Attributes:
+        spaces: Those that build the networks, by name.
+        task: The full task.
+        objective: What early stopping follows, on validation.
+        device: Where to train.
+        limits: Of one training.
+        refit: Whether, the epochs once chosen on validation, the network is trained again on training and validation
+            data for so many epochs, and that network is tested.
+    """
+
+    spaces: Mapping[str, Space]
+    task: Task
+    objective: Objective
+    device: str = "cpu"
+    limits: Limits = field(default_factory=Limits)
+    refit: bool = False
+
+    def run(self, job: FinalJob) -> FinalResult:
+        """The result of a job; never raises but for KeyboardInterrupt and SystemExit."""
+        wall, cpu = time.perf_counter(), time.process_time()
+        try:
+            result = self._baseline(job) if job.architecture is None else self._network(job, job.architecture)
+        except Exception as error:
+            return FinalResult(_timed(job.row, wall, cpu, reason=explain(error)))
+        return FinalResult(_timed(result.row, wall, cpu), result.weights, result.validation, result.test)
+
+    def failed(self, job: FinalJob, reason: str, seconds: float) -> FinalResult:
+        """The result of a job whose worker died."""
+        return FinalResult(_with(job.row, seconds=seconds, reason=reason))
+
+    def _baseline(self, job: FinalJob) -> FinalResult:
+        baseline = self.task.baselines[job.row.name]
+        # NOTE: `refit` is optional in the protocol; a baseline without it always follows its own.
+        accepted = inspect.signature(baseline.evaluate).parameters
+        options = {"refit": self.refit} if "refit" in accepted else {}
+        parts = baseline.evaluate(self.task, job.row.seed, **options)
+        return FinalResult(
+            _with(job.row, validation=_finite(parts.get("validation", {})), test=_finite(parts.get("test", {})))
+        )
+
+    def _network(self, job: FinalJob, architecture: Architecture) -> FinalResult:
+        import torch
+        from safetensors.torch import save
+
+        from gnas.evaluate.train import deterministic, predict, train
+
+        task, space = self.task, self.spaces[job.space]
+        seed = derive_seed(job.recipe.seed, architecture.digest, "final", job.row.seed)
+        with deterministic(seed):
+            network = space.build(architecture)
+        fit = train(
+            network, task, job.recipe, objective=self.objective, device=self.device, limits=self.limits, seed=seed
+        )
+        validation = predict(network, task, "validation", device=self.device)
+        tested = task
+        if self.refit:
+            # NOTE: the merged task scales anew, so the network trained on it is also scored by it.
+            tested = task.merged()
+            with deterministic(seed):
+                network = space.build(architecture)
+            train(
+                network,
+                tested,
+                job.recipe,
+                objective=self.objective,
+                device=self.device,
+                limits=self.limits,
+                seed=seed,
+                stop_after=fit.best_epoch,
+            )
+        test = predict(network, tested, "test", device=self.device)
+        row = _with(job.row, validation=_finite(fit.values), test=_finite(tested.score("test", test)))
+        # NOTE: clones, because safetensors refuses tensors that share memory, and ours are views of one flat tensor.
+        state = {name: tensor.detach().cpu().clone().contiguous() for name, tensor in network.state_dict().items()}
+        return FinalResult(row, save(state), _array(validation), _array(test.to(torch.float32)))
+
+
+def _array(outputs: object) -> Outputs:
+    return np.asarray(outputs, dtype=np.float32)
+
+
+def _finite(values: Mapping[str, float]) -> dict[str, float]:
+    return {name: float(value) for name, value in values.items() if math.isfinite(value)}
+
+
+def _with(row: FinalRow, **changes: object) -> FinalRow:
+    from dataclasses import replace
+
+    return replace(row, **changes)  # type: ignore[arg-type]
+
+
+def _timed(row: FinalRow, wall: float, cpu: float, reason: str = "") -> FinalRow:
+    return _with(row, seconds=time.perf_counter() - wall, cpu_seconds=time.process_time() - cpu, reason=reason)

@@ -1,0 +1,66 @@
+"""What a study depends on, as plain facts: a run refuses to continue a study whose facts differ."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING
+
+from gnas.evaluate.candidate import versions
+
+if TYPE_CHECKING:
+    from gnas.domain import Part, Task
+    from gnas.problem import Problem
+
+_FINGERPRINT_BATCH = 1024
+_LIBRARIES = ("numpy", "optuna", "scikit-learn", "torch-geometric", "rdkit", "onnxruntime", "ray")
+
+
+def study_facts(problem: Problem, *, algorithm: str) -> dict[str, object]:
+    """Facts of a study: space, data, objective, constraints, recipe, algorithm, seed; not the budget, which may grow."""
+    spec = problem.spec
+    return {
+        "space": f"{problem.space.name} {problem.space.fingerprint}",
+        "data": data_digest(problem.task.sealed()),
+        "objective": f"{problem.objective.name} {problem.objective.direction}",
+        "constraints": {constraint.name: constraint.upper for constraint in problem.constraints},
+        "recipe": problem.recipe.model_dump(mode="json"),
+        "search": {
+            "algorithm": algorithm,
+            "options": spec.search.options if algorithm == spec.search.algorithm else {},
+        },
+        "seed": spec.seed,
+    }
+
+
+def data_digest(task: Task) -> str:
+    """Digest of the sealed task's name, inputs, sizes and targets.
+
+    Sums of the targets enter with six digits, so that another machine's rounding does not make another study.
+    """
+    parts: tuple[Part, ...] = ("train", "validation")
+    told = [task.name, *(f"{name} {kind}" for name, kind in task.inputs.items()), str(task.output)]
+    for part in parts:
+        total = squares = labels = weighted = 0.0
+        row = 0
+        for batch in task.batches(part, _FINGERPRINT_BATCH):
+            values = (batch.targets.double() * batch.mask.double()).flatten(1).sum(dim=1)
+            total += float(values.sum())
+            squares += float((values * values).sum())
+            weighted += math.fsum(value * (row + i) for i, value in enumerate(values.tolist()))
+            labels += float(batch.mask.double().sum())
+            row += len(values)
+        told.append(f"{part} {task.size(part)} {labels:.0f} {total:.4g} {squares:.6g} {weighted:.4g}")
+    return hashlib.blake2b("\n".join(told).encode(), digest_size=16).hexdigest()
+
+
+def library_versions() -> dict[str, str]:
+    """Versions of python, torch, gnas and of the installed libraries that matter for a result."""
+    found = dict(versions())
+    for name in _LIBRARIES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found

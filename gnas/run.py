@@ -1,0 +1,403 @@
+"""A whole run: search, random search at equal cost, final comparison, export, report. Started again, it continues."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gnas.architecture import Architecture
+from gnas.errors import SpecError, StudyError, UserError
+from gnas.evaluate.candidate import CandidateWork, derive_seed, explain
+from gnas.evaluate.final import FinalWork
+from gnas.evaluate.limits import Limits
+from gnas.executors import make_executor
+from gnas.facts import library_versions, study_facts
+from gnas.finals import Entrant, FinalsFile, FinalStage, choose
+from gnas.ledger import LEDGER, Ledger
+from gnas.progress import Progress, SilentProgress, Snapshot
+from gnas.protocol_text import protocol_facts
+from gnas.results import FinalRow, RowKind, RunResults
+from gnas.runfolder import RunLock, write_bytes, write_json, write_whole, writing
+from gnas.search_stage import Measure, SearchStage, StageBudget, ranked, trained, training_cost
+from gnas.searchers import make_searcher
+from gnas.study import JOURNAL, Study, open_storage
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from gnas.domain import Task
+    from gnas.problem import Problem
+    from gnas.space.protocol import Space
+
+RESULTS = "results.json"
+COST_EXAMPLES = 16
+"""Training examples over which a candidate's costs are counted, per example."""
+_COSTS = ("n_params", "macs", "memory_bytes", "latency_ms", "latency_low_ms", "latency_high_ms")
+
+
+def run(
+    problem: Problem,
+    out: Path,
+    *,
+    workers: int | None = None,
+    executor: str | None = None,
+    progress: Progress | None = None,
+) -> RunResults:
+    """Runs a problem in a folder, or continues the run that the folder holds.
+
+    Args:
+        problem: What to solve.
+        out: The run folder.
+        workers: Jobs in flight; by default what the spec says.
+        executor: `inline`, `processes` or `ray`; by default what the spec says.
+        progress: Who is told.
+
+    Raises:
+        StudyError: The folder cannot be written, is in use, or holds a study of another spec; or no candidate could be
+            trained. Everything evaluated is kept.
+        SpecError: No architecture of the space keeps the constraints.
+    """
+    with RunLock(out):
+        spec = problem.spec
+        return _Run(
+            problem,
+            out,
+            workers or spec.workers,
+            executor or spec.executor,
+            progress or SilentProgress(),
+            Ledger(out / LEDGER),
+        ).run()
+
+
+@dataclass(slots=True)
+class _Run:
+    problem: Problem
+    out: Path
+    workers: int
+    executor: str
+    progress: Progress
+    ledger: Ledger
+    notes: list[str] = field(default_factory=list)
+
+    def run(self) -> RunResults:
+        search, random = self._open_studies()
+        self._copy_spec()
+        self._search(search, random)
+        self._require_success(search)
+        with self.ledger.stage("finals"):
+            rows = self._finals(search, random)
+        results = self._results(search, random, rows)
+        self._write(results)
+        results = self._take_away(results)
+        self._report()
+        return results
+
+    # What the searcher sees.
+
+    def _open_studies(self) -> tuple[Study, Study]:
+        spec = self.problem.spec
+        place = spec.storage if spec.storage is not None else self.out / JOURNAL
+        storage, note = open_storage(place)
+        if note:
+            self._note(note)
+        prefix = f"{spec.name}/" if spec.storage is not None else ""
+
+        def study(name: str, algorithm: str) -> Study:
+            return Study(
+                self.problem.space,
+                self.problem.objective,
+                self.problem.constraints,
+                storage=storage,
+                name=prefix + name,
+                facts=study_facts(self.problem, algorithm=algorithm),
+                costs=cost_counter(self.problem.space, self.problem.task.sealed()),
+                place=self.out if spec.storage is None else str(place),
+            )
+
+        return study("search", spec.search.algorithm), study("random", "random")
+
+    def _search(self, search: Study, random: Study) -> None:
+        spec = self.problem.spec
+        limits = Limits(seconds=spec.budget.trial_minutes * 60, memory_mb=spec.budget.trial_memory_mb)
+        work = CandidateWork(
+            self.problem.space, self.problem.task.sealed(), self.problem.objective, spec.device, limits
+        )
+        executor = make_executor(self.executor, work, workers=self.workers, limits=limits, device=spec.device)
+        measured = spec.search.measure_latency or any(c.name == "latency_ms" for c in self.problem.constraints)
+        minutes = spec.budget.minutes
+        stage = SearchStage(
+            name="search",
+            study=search,
+            searcher=make_searcher(spec.search.algorithm, spec.search.options),
+            executor=executor,
+            recipe=self.problem.recipe,
+            seed=spec.seed,
+            budget=StageBudget(trials=spec.budget.trials, seconds=None if minutes is None else minutes * 60),
+            ledger=self.ledger,
+            progress=self.progress,
+            measure=latency_measure(self.problem.space, self.problem.task.sealed(), self.out) if measured else None,
+        )
+        try:
+            stage.run()
+            if stage.exhausted:
+                self._note(f"the search proposed every architecture it could: {trained(search.evaluations)} trained")
+            if not spec.final.random_search or not ranked(search.evaluations, self.problem.objective):
+                return
+            rival = replace(
+                stage,
+                name="random_search",
+                study=random,
+                searcher=make_searcher("random"),
+                budget=equal_cost(search, spec.budget.trials),
+                reuse={evaluation.digest: evaluation for evaluation in search.evaluations},
+            )
+            rival.run()
+        finally:
+            executor.close()
+
+    def _require_success(self, search: Study) -> None:
+        evaluations = search.evaluations
+        if ranked(evaluations, self.problem.objective):
+            return
+        reasons = Counter(e.reason for e in evaluations)
+        if not any(e.status == "failed" for e in evaluations):
+            raise SpecError(
+                "no architecture of the space keeps the constraints",
+                place="constraints",
+                value=", ".join(f"{c.name} <= {c.upper:g}" for c in self.problem.constraints) or None,
+                remedy="raise the limits; gnas plan shows what the space offers",
+            )
+        reason, count = reasons.most_common(1)[0]
+        raise StudyError(
+            f"none of {len(evaluations)} candidates could be trained; {count} times: {reason}",
+            place=str(self.out),
+            remedy="mend the cause and run in another --out",
+        )
+
+    # The final comparison: the one place where the task with its test part is used.
+
+    def _finals(self, search: Study, random: Study) -> tuple[FinalRow, ...]:
+        problem, spec = self.problem, self.problem.spec
+        file = self._finals_file()
+        spaces: dict[str, Space] = {"search": problem.space}
+        entrants = [
+            *self._entrants(search, "finalist", "finalist"),
+            *self._entrants(random, "random_search", "random search"),
+        ]
+        if spec.final.default_network:
+            entrants += self._default_network(spaces)
+        entrants = self._measured(entrants, spaces)
+        minutes = spec.budget.trial_minutes * (2 if spec.final.refit else 1)
+        limits = Limits(seconds=minutes * 60, memory_mb=spec.budget.trial_memory_mb)
+        work = FinalWork(spaces, problem.task, problem.objective, spec.device, limits, spec.final.refit)
+        executor = make_executor(self.executor, work, workers=self.workers, limits=limits, device=spec.device)
+        names = tuple(problem.task.baselines) if spec.final.baselines == "all" else spec.final.baselines
+        try:
+            return FinalStage(
+                task=problem.task,
+                objective=problem.objective,
+                recipe=problem.recipe,
+                seeds=range(spec.seed, spec.seed + spec.final.seeds),
+                entrants=entrants,
+                baselines=names,
+                executor=executor,
+                file=file,
+                ledger=self.ledger,
+                progress=self.progress,
+                refit=spec.final.refit,
+            ).run()
+        finally:
+            executor.close()
+
+    def _finals_file(self) -> FinalsFile:
+        """The file of final rows; rows of another protocol are set aside, never mixed in."""
+        refit = self.problem.spec.final.refit
+        held = self.ledger.facts.get("refit", refit)
+        path = self.out / "finals.jsonl"
+        if held != refit and path.exists():
+            aside = path.with_name(f"finals-refit-{str(held).lower()}.jsonl")
+            path.replace(aside)
+            self._note(f"final.refit is now {refit}: the rows made otherwise are in {aside.name}")
+        self.ledger.facts["refit"] = refit
+        self.ledger.save()
+        return FinalsFile(self.out)
+
+    def _entrants(self, study: Study, kind: RowKind, name: str) -> list[Entrant]:
+        best = ranked(study.evaluations, self.problem.objective)[: self.problem.spec.final.finalists]
+        space = self.problem.space
+        return [
+            Entrant(
+                kind,
+                f"{name} {place}",
+                space.decode(space.encode(dict(evaluation.assignment))),
+                "search",
+                evaluation.number,
+                {cost: evaluation.values[cost] for cost in _COSTS if cost in evaluation.values},
+            )
+            for place, evaluation in enumerate(best, start=1)
+        ]
+
+    def _default_network(self, spaces: dict[str, Space]) -> list[Entrant]:
+        from gnas.space import load_space
+
+        task = self.problem.task
+        name, assignment = task.default_network
+        space = load_space(name).bind(task.ops, task.inputs, task.output)
+        spaces["default"] = space
+        architecture = space.decode(space.encode(assignment))
+        costs = cost_counter(space, task.sealed())(architecture)
+        return [Entrant("default_network", "default network", architecture, "default", -1, costs)]
+
+    def _measured(self, entrants: list[Entrant], spaces: dict[str, Space]) -> list[Entrant]:
+        """The entrants with their latency, measured while nothing else runs; without it where it cannot be measured."""
+        done: dict[str, dict[str, float]] = {}
+        sealed = self.problem.task.sealed()
+        meters = {name: latency_measure(space, sealed, self.out) for name, space in spaces.items()}
+        for entrant in entrants:
+            digest = entrant.architecture.digest
+            if digest in done or "latency_ms" in entrant.costs:
+                continue
+            held = next((r for r in FinalsFile(self.out).rows if r.digest == digest and "latency_ms" in r.costs), None)
+            try:
+                done[digest] = dict(held.costs if held else meters[entrant.space](entrant.architecture))
+            except Exception as error:
+                done[digest] = {}
+                self._note(f"latency of {entrant.name} not measured: {explain(error)}")
+        return [
+            replace(entrant, costs={**done.get(entrant.architecture.digest, {}), **entrant.costs})
+            for entrant in entrants
+        ]
+
+    # What is told and taken away.
+
+    def _results(self, search: Study, random: Study, rows: tuple[FinalRow, ...]) -> RunResults:
+        objective = self.problem.objective
+        chosen = choose(rows, "finalist", objective)
+        for row in rows:
+            if row.reason:
+                self._note(f"{row.name}, seed {row.seed}, failed: {row.reason}")
+        return RunResults(
+            objective=objective.name,
+            direction=objective.direction,
+            finals=rows,
+            chosen=chosen,
+            stages=self.ledger.stages,
+            cpu_seconds=self.ledger.cpu_seconds,
+            energy_kwh=self.ledger.energy_kwh,
+            protocol=protocol_facts(self.problem, search, random, rows),
+            versions=library_versions(),
+            summary=_summary(self.problem.task),
+            notes=tuple(self.notes),
+        )
+
+    def _take_away(self, results: RunResults) -> RunResults:
+        if not results.chosen:
+            self._note("no finalist could be retrained: nothing to export")
+            return results
+        with self.ledger.stage("export"):
+            self.progress.stage(Snapshot("export"))
+            self._attempt("export", self._export)
+        results = replace(
+            results,
+            stages=self.ledger.stages,
+            cpu_seconds=self.ledger.cpu_seconds,
+            energy_kwh=self.ledger.energy_kwh,
+            notes=tuple(self.notes),
+        )
+        self._write(results)
+        return results
+
+    def _export(self) -> None:
+        from gnas.export import export_best
+
+        export_best(self.problem, self.out)
+
+    def _report(self) -> None:
+        from gnas.report import write_report
+
+        self.progress.stage(Snapshot("report"))
+        self._attempt("report", lambda: write_report(self.out))
+
+    def _attempt(self, what: str, action: Callable[[], object]) -> None:
+        """Runs an action whose failure must not lose the results, which are on disk already."""
+        try:
+            action()
+        except Exception as error:
+            told = str(error) if isinstance(error, UserError) else explain(error)
+            self._note(
+                f"{what} failed: {told}; the results are kept in {self.out / RESULTS}; again: gnas {what} {self.out}"
+            )
+
+    def _write(self, results: RunResults) -> None:
+        with writing(self.out / RESULTS, "all evaluations and final rows are kept"):
+            write_json(self.out / RESULTS, results.to_json())
+
+    def _copy_spec(self) -> None:
+        path, copy = self.problem.path, self.out / "spec.yaml"
+        with writing(copy, "nothing is lost"):
+            if path is None:
+                import yaml
+
+                write_whole(copy, yaml.safe_dump(self.problem.spec.model_dump(mode="json"), sort_keys=False))
+            elif path.resolve() != copy.resolve():
+                write_bytes(copy, path.read_bytes())
+                # Relative paths of the copy are read against the folder of the original.
+                self.ledger.facts["base"] = str(path.resolve().parent)
+        self.ledger.save()
+
+    def _note(self, text: str) -> None:
+        self.notes.append(text)
+        self.progress.message(text)
+
+
+def cost_counter(space: Space, task: Task) -> Callable[[Architecture], dict[str, float]]:
+    """Counts parameters, MACs and activation memory per example."""
+    example = task.example(COST_EXAMPLES)
+
+    def count(architecture: Architecture) -> dict[str, float]:
+        from gnas.hardware.costs import count_costs
+
+        return count_costs(_fresh(space, architecture), example, examples=COST_EXAMPLES).as_values()
+
+    return count
+
+
+def latency_measure(space: Space, task: Task, out: Path) -> Measure:
+    """Measures the latency of one example, one thread, on this machine."""
+    from gnas.hardware.latency import OnnxLatencyMeter
+
+    meter = OnnxLatencyMeter(out)
+
+    def measure(architecture: Architecture) -> dict[str, float]:
+        network = _fresh(space, architecture)
+        return dict(meter.measure(network, task.example(1), task.dynamic_axes()).as_values())
+
+    return measure
+
+
+def equal_cost(search: Study, trials: int | None) -> StageBudget:
+    """What random search may spend to have cost as much as the search.
+
+    As many trainings where a number of trials ended the search, which two runs of one spec repeat exactly; as many CPU
+    seconds of training where a time ended it.
+    """
+    done = trained(search.evaluations)
+    if trials is not None and done >= trials:
+        return StageBudget(trials=done)
+    return StageBudget(cpu_seconds=training_cost(search.evaluations))
+
+
+def _fresh(space: Space, architecture: Architecture) -> nn.Module:
+    from gnas.evaluate.train import deterministic
+
+    with deterministic(derive_seed(0, architecture.digest)):
+        return space.build(architecture)
+
+
+def _summary(task: Task) -> dict[str, object]:
+    from dataclasses import asdict
+
+    return asdict(task.summary)

@@ -1,0 +1,222 @@
+"""The search stage: ask, check, train, record, until the budget is spent or the space is.
+
+Step k asks with a generator seeded by (seed, k), so a proposal depends on the study and on k alone. With one worker a
+run that was killed and continued therefore proposes what the straight run proposes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from gnas.architecture import Architecture
+from gnas.errors import GnasError
+from gnas.evaluate.candidate import derive_seed, explain, failed_evaluation, versions
+from gnas.evaluate.recipe import Recipe
+from gnas.evaluation import Evaluation, Objective
+from gnas.executors.protocol import Executor, Job
+from gnas.ledger import Ledger
+from gnas.progress import Progress, Snapshot, Stage
+from gnas.searchers.protocol import Searcher
+from gnas.study import Study, exceeded
+
+_TICK_SECONDS = 1.0
+_MOST_INFEASIBLE = 500
+"""Proposals in a row that a measured constraint refuses before the stage gives up."""
+
+Measure = Callable[[Architecture], Mapping[str, float]]
+
+
+@dataclass(frozen=True, slots=True)
+class StageBudget:
+    """When a search stage ends: at whichever comes first; None for no limit.
+
+    Attributes:
+        trials: Trainings; infeasible proposals are not counted.
+        seconds: Wall-clock seconds of the stage, summed over resumptions. Trainings in flight are finished.
+        cpu_seconds: CPU seconds of trainings.
+    """
+
+    trials: int | None = None
+    seconds: float | None = None
+    cpu_seconds: float | None = None
+
+
+@dataclass(slots=True)
+class SearchStage:
+    """One search over one study.
+
+    Attributes:
+        name: Under which its time is counted and progress told.
+        study, searcher, executor: What is searched, by whom, where trainings run.
+        recipe: Of all trainings.
+        seed: Of the proposals.
+        budget: When it ends.
+        ledger, progress: What is spent, who is told.
+        measure: Measures a candidate before training (`latency_ms`); None where nothing is measured.
+        reuse: Evaluations of another study by digest; one with the same seed is recorded again instead of trained
+            again, at its full cost.
+    """
+
+    name: Stage
+    study: Study
+    searcher: Searcher
+    executor: Executor[Job, Evaluation]
+    recipe: Recipe
+    seed: int
+    budget: StageBudget
+    ledger: Ledger
+    progress: Progress
+    measure: Measure | None = None
+    reuse: Mapping[str, Evaluation] = field(default_factory=dict)
+    _exhausted: bool = field(default=False, init=False)
+    _refused: int = field(default=0, init=False)
+    _external: float = field(default=0.0, init=False)
+
+    def run(self) -> None:
+        """Runs the stage to the end of its budget, from wherever the study stands.
+
+        Raises:
+            StudyError: An evaluation cannot be written.
+        """
+        self._external = self.executor.cpu_seconds
+        with self.ledger.stage(self.name):
+            self.progress.stage(self.snapshot())
+            while True:
+                self._fill()
+                if not self.study.pending:
+                    break
+                for evaluation in self.executor.wait(_TICK_SECONDS):
+                    self._record(evaluation)
+                self.progress.tick(self.snapshot())
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether the searcher had nothing new to propose."""
+        return self._exhausted
+
+    def snapshot(self) -> Snapshot:
+        """Where the stage stands."""
+        history, objective = self.study.evaluations, self.study.objective
+        done = trained(history)
+        best = best_of(history, objective)
+        seconds = self.ledger.seconds(self.name)
+        return Snapshot(
+            stage=self.name,
+            done=done,
+            total=self.budget.trials,
+            seconds=seconds,
+            budget_seconds=self.budget.seconds,
+            eta_seconds=self._eta(done, seconds),
+            best=best.values[objective.name] if best else None,
+            best_number=best.number if best else -1,
+            failed=sum(evaluation.status == "failed" for evaluation in history),
+            infeasible=len(history) - done,
+            running=len(self.study.pending),
+        )
+
+    def _eta(self, done: int, seconds: float) -> float | None:
+        estimates = []
+        if self.budget.seconds is not None:
+            estimates.append(self.budget.seconds - seconds)
+        if self.budget.trials is not None and done:
+            estimates.append((self.budget.trials - done) * seconds / done)
+        if self.budget.cpu_seconds is not None and (spent := training_cost(self.study.evaluations)):
+            estimates.append((self.budget.cpu_seconds / spent - 1) * seconds)
+        return max(0.0, min(estimates)) if estimates else None
+
+    def _open(self) -> bool:
+        """Whether the budget allows another training to start."""
+        budget, running = self.budget, len(self.study.pending)
+        if self._exhausted or self._refused >= _MOST_INFEASIBLE:
+            return False
+        if budget.trials is not None and trained(self.study.evaluations) + running >= budget.trials:
+            return False
+        if budget.seconds is not None and self.ledger.seconds(self.name) >= budget.seconds:
+            return False
+        return budget.cpu_seconds is None or training_cost(self.study.evaluations) < budget.cpu_seconds
+
+    def _fill(self) -> None:
+        while len(self.study.pending) < self.executor.slots and self._open():
+            step = self.study.next_step()
+            asked = self.searcher.ask(self.study, 1, np.random.default_rng([self.seed, step]))
+            if not asked:
+                self._exhausted = True
+                return
+            self._start(asked[0], step)
+
+    def _start(self, architecture: Architecture, step: int) -> None:
+        study, digest = self.study, architecture.digest
+        if study.known(digest):
+            raise GnasError(f"{type(self.searcher).__name__} proposed {digest} a second time")
+        job = Job(len(study.evaluations), architecture, self.recipe, step, study.costs(architecture))
+        if reason := study.infeasible(architecture):
+            self._record(_infeasible(job, reason))
+            return
+        before = self.reuse.get(digest)
+        if (
+            before is not None
+            and before.seed == derive_seed(self.recipe.seed, digest)
+            and before.status != "infeasible"
+        ):
+            self._record(replace(before, step=step))
+            return
+        if self.measure is not None:
+            try:
+                job = replace(job, costs={**job.costs, **self.measure(architecture)})
+            except Exception as error:
+                self._record(failed_evaluation(job, explain(error)))
+                return
+            if reason := exceeded(job.costs, study.constraints):
+                self._record(_infeasible(job, reason))
+                return
+        study.begin(architecture, step)
+        self.executor.submit(job)
+        self.progress.started(f"trial {job.number}", self.snapshot())
+
+    def _record(self, evaluation: Evaluation) -> None:
+        recorded = self.study.record(evaluation)
+        self._refused = self._refused + 1 if recorded.status == "infeasible" else 0
+        external = self.executor.cpu_seconds
+        self.ledger.add_cpu_seconds(external - self._external)
+        self._external = external
+        self.ledger.save()
+        self.progress.evaluated(recorded, self.snapshot())
+
+
+def trained(evaluations: Sequence[Evaluation]) -> int:
+    """How many were trained or tried: all but the infeasible ones."""
+    return sum(evaluation.status != "infeasible" for evaluation in evaluations)
+
+
+def training_cost(evaluations: Sequence[Evaluation]) -> float:
+    """CPU seconds of all trainings, failed ones included."""
+    return math.fsum(evaluation.cpu_seconds for evaluation in evaluations)
+
+
+def ranked(evaluations: Sequence[Evaluation], objective: Objective) -> list[Evaluation]:
+    """The `ok` ones, best validation value first; ties in the order they were made."""
+    usable = [e for e in evaluations if e.status == "ok" and math.isfinite(e.values.get(objective.name, math.nan))]
+    return sorted(usable, key=lambda e: (-objective.sign() * e.values[objective.name], e.number))
+
+
+def best_of(evaluations: Sequence[Evaluation], objective: Objective) -> Evaluation | None:
+    """The best `ok` evaluation on validation."""
+    order = ranked(evaluations, objective)
+    return order[0] if order else None
+
+
+def _infeasible(job: Job, reason: str) -> Evaluation:
+    return Evaluation(
+        number=job.number,
+        digest=job.architecture.digest,
+        assignment=job.architecture.assignment,
+        status="infeasible",
+        values=dict(job.costs),
+        reason=reason,
+        versions=versions(),
+        step=job.step,
+    )
