@@ -10,8 +10,6 @@ import typer
 from gnas.cli.output import print_json
 
 if TYPE_CHECKING:
-    from torch import nn
-
     from gnas.export import ExportReport, Format
 
 
