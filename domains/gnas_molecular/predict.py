@@ -205,7 +205,11 @@ def _onnx_network(folder: Path) -> Network:
     _require("onnxruntime", folder / "model.onnx")
     import onnxruntime
 
-    session = onnxruntime.InferenceSession(str(folder / "model.onnx"), providers=["CPUExecutionProvider"])
+    options = onnxruntime.SessionOptions()
+    # Errors only: sizes that vary with the molecules make it warn.
+    options.log_severity_level = 3
+    file = str(folder / "model.onnx")
+    session = onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
     names = [item.name for item in session.get_inputs()]
     return lambda inputs: np.asarray(session.run(None, {name: inputs[name] for name in names})[0])
 

@@ -39,7 +39,7 @@ def shipped_source(name: str) -> str:
 
 
 def _requirements() -> str:
-    """Packages `predict.py` needs, RDKit in the version whose descriptors the model knows."""
+    """Packages that `predict.py` needs, RDKit in the version whose descriptors the model knows."""
     lines = [
         f"rdkit=={version('rdkit')}",
         "numpy",
@@ -72,5 +72,8 @@ python predict.py --onnx "CCO"
 
 It predicts {predicted}. The prediction of a molecule that cannot be read stays empty, and a line says why.
 Molecules are standardised as the training data were: {"; ".join(done) or "as they are"}.
-The model was trained with RDKit {version("rdkit")}.
+The model was trained with RDKit {version("rdkit")}, whose descriptors it knows.
+
+`predict.py` needs three files beside it: `standardise.py`, `featurise.py` (what a molecule becomes) and
+`preprocess.json` (scalers fitted on the training molecules).
 """

@@ -77,12 +77,12 @@ def export_model(
 def _write(
     network: Network, architecture: Architecture, task: Task, folder: Path, formats: Sequence[Format], origin: Origin
 ) -> ExportReport:
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     examples = _examples(task)
     expected = [_torch_run(network)(example) for example in examples]
     state = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in network.state_dict().items()}
-    save_file(state, folder / "weights.safetensors")
+    (folder / "weights.safetensors").write_bytes(save(state))
     takeaway = dict(task.takeaway())
     usage = takeaway.pop("README.md", "")
     for name, text in {**takeaway, "architecture.json": architecture.to_json() + "\n"}.items():

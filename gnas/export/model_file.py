@@ -81,7 +81,7 @@ def _class(network: Network, inputs: Mapping[str, TensorType], constructors: lis
     signature = _wrapped(
         "    def forward(", ["self", *(f"{name}: Tensor" for name in network.input_names)], ") -> Tensor:"
     )
-    arguments = [f"            {name}: {_shape(inputs[name])}." for name in network.input_names]
+    arguments = [f"            {name}: {_shape(name, inputs[name])}." for name in network.input_names]
     lines = [
         "class Model(nn.Module):",
         '    """The network: each layer once in `__init__`, each step once in `forward`."""',
@@ -97,7 +97,7 @@ def _class(network: Network, inputs: Mapping[str, TensorType], constructors: lis
         *arguments,
         "",
         "        Returns:",
-        f"            {_shape(output)}.",
+        f"            {_shape('', output)}.",
         '        """',
         *(_step(layer, network.types[layer.node]) for layer in network.layers),
         f"        return {_variable(network.output_name)}",
@@ -131,8 +131,9 @@ def _variable(name: str) -> str:
     return f"{name}_" if name == "self" else name
 
 
-def _shape(kind: TensorType) -> str:
-    return f"{kind.kind[:1].upper()}{kind.kind[1:]}, {kind.dtype}, shape `{_dimensions(kind)}`"
+def _shape(name: str, kind: TensorType) -> str:
+    what = "" if kind.kind == name else f"{kind.kind}, "
+    return f"{what}{kind.dtype}, shape `{_dimensions(kind)}`"
 
 
 def _dimensions(kind: TensorType) -> str:
@@ -140,12 +141,13 @@ def _dimensions(kind: TensorType) -> str:
 
 
 def _head(libraries: list[str], facts: Mapping[str, str]) -> str:
-    first = f"A network found by architecture search, as plain PyTorch. It needs {' and '.join(libraries)} only."
+    first = f"A network found by architecture search, as plain PyTorch. It needs {' and '.join(libraries)},"
     told = [
         textwrap.fill(f"{name}: {_plain(text)}", LINE, subsequent_indent="    ", break_long_words=False)
         for name, text in facts.items()
     ]
-    return "\n".join(['"""' + first, "", *told, '"""'])
+    second = "and safetensors to read the weights."
+    return "\n".join(['"""' + first, second, "", *told, '"""'])
 
 
 def _plain(text: str) -> str:
@@ -153,11 +155,11 @@ def _plain(text: str) -> str:
     return " ".join(text.replace("\\", "/").replace('"', "'").split())
 
 
-_LOAD = '''def load(weights: str | Path = Path(__file__).with_name("weights.safetensors")) -> Model:
-    """The trained network, ready for use."""
+_LOAD = '''def load(weights: str | Path | None = None) -> Model:
+    """The trained network, ready for use; `weights` is by default the file beside this one."""
     from safetensors.torch import load_file
 
     model = Model()
-    model.load_state_dict(load_file(weights))
+    model.load_state_dict(load_file(weights or Path(__file__).with_name("weights.safetensors")))
     return model.eval()
 '''

@@ -40,7 +40,7 @@ def readme(
         f"`{architecture.digest[:12]}`." + "".join(f" {note}" for note in origin.notes),
         usage.strip(),
         "## Files",
-        "\n".join(f"- `{name}`: {_FILES.get(name, 'needed by the files above')}" for name in report.files),
+        "\n".join(f"- `{name}`: {_FILES[name]}" for name in report.files if name in _FILES),
         "## How good it is",
         _metrics(task, origin),
         "## Data",
