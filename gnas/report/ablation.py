@@ -33,7 +33,7 @@ class Change:
         worse: Whether the change made it worse.
         sd: Standard deviation of the predicted value; None where measured.
         trial: Number in the study; −1 where predicted.
-        source: `search`, `random` or `ablation` where measured, `predicted` otherwise.
+        source: The study where measured, `predicted` otherwise.
     """
 
     choice: str
@@ -74,7 +74,7 @@ def measured_changes(
 
     Args:
         winner: What they are compared with.
-        studies: Evaluations by where they come from (`search`, `random`, `ablation`).
+        studies: Evaluations by the study they come from.
         objective: What was optimised.
     """
     ours = dict(winner.assignment)

@@ -7,14 +7,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from gnas.report.scale import Scale, fit
-from gnas.report.text import number
+from gnas.report.scale import Scale, Unit, fit
 
 Shape = Literal["points", "line", "step"]
 Format = Callable[[float], str]
 
-_WIDTH, _HEIGHT = 560.0, 330.0
-_LEFT, _RIGHT, _TOP, _BOTTOM = 66.0, 14.0, 12.0, 46.0
+_WIDTH, _HEIGHT, _ROWS_WIDTH = 470.0, 310.0, 660.0
+_LEFT, _RIGHT, _TOP, _BOTTOM = 64.0, 16.0, 12.0, 46.0
 _ROW, _ROWS_TOP, _ROWS_BOTTOM = 24.0, 6.0, 40.0
 _CHARACTER = 6.6
 """Width of a character of the label font, about."""
@@ -42,13 +41,20 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """A label, whether a logarithmic scale is wished, and how ticks are written."""
+    """An axis.
+
+    Attributes:
+        label: What it shows.
+        log, zero, robust, unit: See `gnas.report.scale.fit`.
+        form: How ticks are written; None for plain figures with as many decimals as tell them apart.
+    """
 
     label: str
     log: bool = False
     zero: bool = False
     robust: bool = False
-    form: Format = number
+    unit: Unit = "number"
+    form: Format | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,8 +171,8 @@ class PlacedRows:
 def place(chart: Chart) -> Placed:
     """The layout of an x–y chart."""
     marks = [mark for series in chart.series for mark in series.marks if _finite(mark)]
-    xs = fit([m.x for m in marks], log=chart.x.log, zero=chart.x.zero, robust=chart.x.robust)
-    ys = fit([m.y for m in marks], log=chart.y.log, zero=chart.y.zero, robust=chart.y.robust)
+    xs = fit([m.x for m in marks], log=chart.x.log, zero=chart.x.zero, robust=chart.x.robust, unit=chart.x.unit)
+    ys = fit([m.y for m in marks], log=chart.y.log, zero=chart.y.zero, robust=chart.y.robust, unit=chart.y.unit)
     right, bottom = _WIDTH - _RIGHT, _HEIGHT - _BOTTOM
 
     def at(x: float, y: float) -> tuple[float, float]:
@@ -183,8 +189,8 @@ def place(chart: Chart) -> Placed:
         bottom=bottom,
         x_label=chart.x.label,
         y_label=chart.y.label,
-        x_ticks=tuple(Tick(at(v, ys.low)[0], chart.x.form(v)) for v in xs.ticks()),
-        y_ticks=tuple(Tick(at(xs.low, v)[1], chart.y.form(v)) for v in ys.ticks(5)),
+        x_ticks=_ticks(chart.x, xs, 5, lambda v: at(v, ys.low)[0]),
+        y_ticks=_ticks(chart.y, ys, 5, lambda v: at(xs.low, v)[1]),
         traces=traces,
         off=sum(dot.off for trace in traces for dot in trace.dots),
         empty=not marks,
@@ -196,7 +202,7 @@ def place_rows(chart: RowChart) -> PlacedRows:
     ends = [end for row in chart.rows for end in (row.value, row.low, row.high) if end is not None]
     scale = fit(ends, zero=chart.bars or chart.axis.zero)
     longest = max((len(row.label) for row in chart.rows), default=0)
-    left, right = min(270.0, 16.0 + _CHARACTER * longest), _WIDTH - _RIGHT
+    left, right = min(290.0, 16.0 + _CHARACTER * longest), _ROWS_WIDTH - 1.6 * _RIGHT
     bottom = _ROWS_TOP + _ROW * len(chart.rows)
 
     def at(value: float) -> float:
@@ -214,10 +220,21 @@ def place_rows(chart: RowChart) -> PlacedRows:
         )
         for i, row in enumerate(chart.rows)
     )
-    ticks = tuple(Tick(at(v), chart.axis.form(v)) for v in scale.ticks())
+    ticks = _ticks(chart.axis, scale, 6, at)
     zero = at(0.0) if scale.holds(0.0) else None
     height = bottom + _ROWS_BOTTOM
-    return PlacedRows(chart.title, _WIDTH, height, left, right, bottom, chart.axis.label, ticks, zero, rows, chart.bars)
+    return PlacedRows(
+        chart.title, _ROWS_WIDTH, height, left, right, bottom, chart.axis.label, ticks, zero, rows, chart.bars
+    )
+
+
+def _ticks(axis: Axis, scale: Scale, most: int, at: Callable[[float], float]) -> tuple[Tick, ...]:
+    values = scale.ticks(most)
+    if axis.form is not None:
+        return tuple(Tick(at(v), axis.form(v)) for v in values)
+    digits = scale.decimals(most)
+    written = [f"{v:g}" if scale.log else f"{v:,.{digits}f}" for v in values]
+    return tuple(Tick(at(v), text.replace("-", "−")) for v, text in zip(values, written, strict=True))
 
 
 def _finite(mark: Mark) -> bool:

@@ -150,13 +150,13 @@ def _ablation(record: RunRecord, rows: Sequence[ComparisonRow]) -> Ablation | No
     winner = _winner(record, rows)
     if winner is None:
         return None
-    studies = {"search": record.search, "random": record.random, "ablation": record.ablation}
+    studies = {"search": record.search, "random search": record.random}
     measured = measured_changes(winner, studies, record.objective)
     if record.space is None:
         return Ablation(winner, measured, message="The space could not be read, so nothing is predicted.")
     from gnas.predictors.gp import GpPredictor
 
-    members = (*record.search, *record.random, *record.ablation)
+    members = (*record.search, *record.random)
     try:
         predicted, n, message = predicted_changes(winner, members, record.space, record.objective, GpPredictor())
     except GnasError as error:

@@ -12,7 +12,8 @@ from gnas.report.data import ReportData
 from gnas.report.importance import Importances
 from gnas.report.portrait import Portrait
 from gnas.report.progress import Front, Step
-from gnas.report.text import cost, duration, label, number, shorten
+from gnas.report.scale import Unit
+from gnas.report.text import axis_cost, clock, cost, duration, label, number, plus_minus, shorten
 
 _MOST_ROWS = 20
 _TONES = {"finalist": 0, "ensemble": 0, "baseline": 2, "default_network": 3, "random_search": 1, "random_ensemble": 1}
@@ -32,7 +33,7 @@ def progress_chart(data: ReportData, *, by_seconds: bool) -> Chart:
         series.append(Series(title, "points", tuple(marks), tone))
         series.append(Series(f"{title}, best so far", "step", _steps(steps, by_seconds), tone))
     axis = (
-        Axis("seconds of evaluation, summed over workers", zero=True, form=duration)
+        Axis("time in evaluations, summed over workers", zero=True, unit="seconds", form=clock)
         if by_seconds
         else Axis("evaluations", zero=True)
     )
@@ -57,7 +58,8 @@ def front_chart(front: Front, data: ReportData) -> Chart:
         Series("Pareto front", "step", tuple(mark(e, True) for e in edge), 0),
         Series("chosen finalist", "points", tuple(mark(e, True) for e, _ in pairs if e.digest in chosen), 4),
     ]
-    x = Axis(label(front.cost), log=True, form=lambda value: cost(front.cost, value))
+    unit: Unit = "bytes" if front.cost == "memory_bytes" else "number"
+    x = Axis(_axis_label(front.cost), log=True, unit=unit, form=lambda value: axis_cost(front.cost, value))
     shown = tuple(s for s in series if s.marks)
     return Chart(f"{name} against {label(front.cost)}", x, Axis(f"validation {name}", robust=True), shown)
 
@@ -70,7 +72,7 @@ def comparison_chart(rows: Sequence[ComparisonRow], objective: Objective) -> Row
         if value is None:
             continue
         sd = value.sd or 0.0
-        text = f"{row.name}: {number(value.mean)}" + (f" ± {number(value.sd)}" if value.sd is not None else "")
+        text = f"{row.name}: {plus_minus(value.mean, value.sd)}"
         tone = 4 if row.chosen else _TONES[row.kind]
         found.append(Row(shorten(row.name, 34), value.mean, text, value.mean - sd, value.mean + sd, tone))
     return RowChart(
@@ -104,7 +106,7 @@ def change_chart(changes: Sequence[Change], objective: Objective, *, title: str)
         for change in largest
     ]
     better = "left" if objective.direction == "minimize" else "right"
-    axis = Axis(f"difference in validation {objective.name} (better is {better} of 0)", zero=True, form=_signed)
+    axis = Axis(f"difference in validation {objective.name} (better is {better} of 0)", zero=True)
     return RowChart(title, axis, tuple(rows))
 
 
@@ -121,6 +123,10 @@ def curve_chart(portraits: Iterable[Portrait], objective: Objective) -> Chart:
         if len(portrait.evaluation.curve) > 1
     )
     return Chart("Training curves", Axis("epoch"), Axis(f"validation {objective.name}", robust=True), series)
+
+
+def _axis_label(name: str) -> str:
+    return "latency, ms" if name == "latency_ms" else label(name)
 
 
 def _x(step: Step, by_seconds: bool) -> float:

@@ -13,6 +13,7 @@ from markupsafe import Markup
 from gnas import __version__
 from gnas.report import text
 from gnas.report.chart import place, place_rows
+from gnas.report.compare import Spread
 from gnas.report.data import ReportData
 from gnas.report.figures import (
     change_chart,
@@ -74,11 +75,17 @@ def _environment() -> Environment:
         loader=FunctionLoader(_source), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters["number"] = text.number
+    environment.filters["plus_minus"] = _parts
     environment.filters["duration"] = text.duration
     environment.filters["choice_value"] = text.choice_value
     # NOTE: only for drawings that passed `portrait.drawable`.
     environment.filters["checked_svg"] = Markup
     return environment
+
+
+def _parts(value: Spread) -> tuple[str, str]:
+    mean, _, sd = text.plus_minus(value.mean, value.sd).partition(" ± ")
+    return mean, sd
 
 
 def _source(name: str) -> str:

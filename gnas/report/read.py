@@ -10,19 +10,18 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from gnas.errors import GnasError, StudyError
-from gnas.evaluation import Constraint, Direction, Evaluation, Objective
+from gnas.evaluation import Constraint, Objective
 from gnas.ledger import LEDGER
 from gnas.records import from_json
-from gnas.report.progress import COSTS
+from gnas.report.compare import objective_of
 from gnas.report.record import RunRecord
 from gnas.results import FinalRow, RunResults
-from gnas.study import JOURNAL, read_evaluations
+from gnas.study import JOURNAL, read_evaluations, read_facts
 
 if TYPE_CHECKING:
     from gnas.space.protocol import Space
 
 RESULTS, FINALS, SPEC = "results.json", "finals.jsonl", "spec.yaml"
-_METRICS_MAXIMISED = {"auroc", "auprc", "accuracy", "r2", "spearman", "f1"}
 
 
 def read_run(out: Path) -> RunRecord:
@@ -35,24 +34,21 @@ def read_run(out: Path) -> RunRecord:
     remarks: list[str] = []
     spec_text = _text(out / SPEC)
     spec = _mapping(spec_text)
-    storage = spec.get("storage")
-    place = storage if isinstance(storage, str) else out / JOURNAL
-    studies = {name: read_evaluations(place, name) for name in ("search", "random", "ablation")}
-    facts = _facts(out)
+    place, prefix = _storage(out, spec)
+    facts, ledger = read_facts(place, prefix + "search"), _ledger(out)
     finished = _results(out)
-    objective = _objective(finished, facts, spec, studies["search"])
-    results = finished or _partial(out, facts, objective, remarks)
+    objective = _objective(finished, facts)
+    results = finished or _partial(out, ledger, objective, remarks)
     return RunRecord(
         name=str(spec.get("name") or out.resolve().name),
         folder=out.resolve().name,
         objective=objective,
         results=results,
         complete=finished is not None,
-        constraints=_constraints(spec),
-        search=studies["search"],
-        random=studies["random"],
-        ablation=studies["ablation"],
-        space=_space(spec, facts, results, out, remarks),
+        constraints=_constraints(facts),
+        search=read_evaluations(place, prefix + "search"),
+        random=read_evaluations(place, prefix + "random"),
+        space=_space(spec, facts, Path(_base(ledger) or out), remarks),
         spec_text=spec_text,
         remarks=tuple(remarks),
     )
@@ -97,8 +93,14 @@ def _results(out: Path) -> RunResults | None:
         ) from error
 
 
-def _facts(out: Path) -> Mapping[str, Any]:
-    """The ledger of the run: stages, CPU seconds, energy, facts; empty where it cannot be read."""
+def _storage(out: Path, spec: Mapping[str, Any]) -> tuple[Path | str, str]:
+    """Where the studies are, and what precedes their names there."""
+    named = spec.get("storage")
+    return (named, f"{spec.get('name', 'run')}/") if isinstance(named, str) else (out / JOURNAL, "")
+
+
+def _ledger(out: Path) -> Mapping[str, Any]:
+    """Stages, CPU seconds, energy and facts of the run; empty where they cannot be read."""
     try:
         values = json.loads(_text(out / LEDGER) or "{}")
     except ValueError:
@@ -133,45 +135,40 @@ def _finals(path: Path, remarks: list[str]) -> tuple[FinalRow, ...]:
     return tuple(rows)
 
 
-def _objective(
-    results: RunResults | None, ledger: Mapping[str, Any], spec: Mapping[str, Any], search: tuple[Evaluation, ...]
-) -> Objective:
+def _objective(results: RunResults | None, facts: Mapping[str, object]) -> Objective:
     if results is not None:
-        direction: Direction = "maximize" if results.direction == "maximize" else "minimize"
-        return Objective(results.objective, direction)
-    facts = ledger.get("facts")
-    named = facts.get("objective") if isinstance(facts, dict) else None
-    if isinstance(named, dict) and named.get("direction") in ("minimize", "maximize"):
-        return Objective(str(named.get("name")), named["direction"])
-    metrics = [name for e in search for name in e.values if name not in COSTS and e.status == "ok"]
-    name = str(spec.get("metric") or (metrics[0] if metrics else "objective"))
-    return Objective(name, "maximize" if name.lower() in _METRICS_MAXIMISED else "minimize")
+        return objective_of(results)
+    name, _, direction = str(facts.get("objective") or "objective").rpartition(" ")
+    return Objective(name, "maximize") if direction == "maximize" else Objective(name or direction, "minimize")
 
 
-def _constraints(spec: Mapping[str, Any]) -> tuple[Constraint, ...]:
-    limits = spec.get("constraints")
+def _constraints(facts: Mapping[str, object]) -> tuple[Constraint, ...]:
+    limits = facts.get("constraints")
     if not isinstance(limits, dict):
         return ()
-    return tuple(Constraint(str(k), float(v)) for k, v in limits.items() if isinstance(v, int | float))
+    return tuple(Constraint(str(name), float(upper)) for name, upper in limits.items())
 
 
-def _space(
-    spec: Mapping[str, Any], ledger: Mapping[str, Any], results: RunResults, out: Path, remarks: list[str]
-) -> Space | None:
-    """The space by the name in the spec, or the one the run chose where the spec names none."""
+def _base(ledger: Mapping[str, Any]) -> str:
+    """The folder against which the spec's paths are read."""
+    facts = ledger.get("facts")
+    return str(facts.get("base") or "") if isinstance(facts, dict) else ""
+
+
+def _space(spec: Mapping[str, Any], facts: Mapping[str, object], base: Path, remarks: list[str]) -> Space | None:
+    """The space by the name in the spec, or the domain's default, whose name the study keeps."""
     from gnas.space import load_space
 
-    facts = ledger.get("facts")
-    named = (
-        spec.get("space") or (facts.get("space") if isinstance(facts, dict) else None) or results.protocol.get("space")
-    )
+    kept, _, _ = str(facts.get("space") or "").rpartition(" ")
+    named = spec.get("space") or kept
     name, restrict = (named.get("name"), named.get("restrict")) if isinstance(named, dict) else (named, None)
-    if not isinstance(name, str):
+    if not isinstance(name, str) or not name:
         remarks.append("The folder does not say which space was searched, so architectures are not drawn.")
         return None
+    source = str(base / name) if name.endswith((".yaml", ".yml")) else name
     values = {str(k): tuple(v) for k, v in restrict.items()} if isinstance(restrict, dict) else None
     try:
-        return load_space(str(out / name) if (out / name).is_file() else name, restrict=values)
-    except GnasError as error:
+        return load_space(source, restrict=values)
+    except (GnasError, OSError) as error:
         remarks.append(f"The space {name} could not be read, so architectures are not drawn: {error}")
         return None

@@ -19,7 +19,7 @@ class RunRecord:
     Attributes:
         name: As the spec names it; `folder`: where it lies.
         objective, constraints: What was asked for.
-        search, random, ablation: Evaluations of the search, of random search, and of explicit ablations of the winner.
+        search, random: Evaluations of the search and of random search.
         results: Final rows and facts; of an interrupted run, what there is.
         complete: Whether the run finished.
         space: The space it searched, to draw architectures and predict neighbours; None if it cannot be read.
@@ -35,7 +35,6 @@ class RunRecord:
     constraints: tuple[Constraint, ...] = ()
     search: tuple[Evaluation, ...] = ()
     random: tuple[Evaluation, ...] = ()
-    ablation: tuple[Evaluation, ...] = ()
     space: Space | None = None
     spec_text: str = ""
     remarks: tuple[str, ...] = field(default=())

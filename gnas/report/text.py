@@ -43,6 +43,31 @@ def cost(name: str, value: float | None) -> str:
     return _scaled(value, _THOUSANDS) or number(value)
 
 
+def axis_cost(name: str, value: float) -> str:
+    """A cost at a tick, its unit in the axis label where it has a fixed one."""
+    return f"{value:g}" if name.endswith("_ms") else cost(name, value)
+
+
+def plus_minus(mean: float, sd: float | None, *, signed: bool = False) -> str:
+    """`0.6302 ± 0.0029`: the spread with two significant digits, the mean to the same place."""
+    if sd is None or not math.isfinite(sd) or not math.isfinite(mean):
+        return number(mean, signed=signed)
+    if sd == 0.0:
+        return f"{number(mean, signed=signed)} ± 0"
+    digits = min(6, max(0, 1 - math.floor(math.log10(sd))))
+    sign = "−" if mean < 0 else "+" if signed and mean > 0 else ""
+    return f"{sign}{abs(mean):,.{digits}f} ± {sd:,.{digits}f}"
+
+
+def between(low: float, high: float) -> str:
+    """`−0.083 to −0.054`: both ends with the decimals that two significant digits of their distance need."""
+    width = high - low
+    if not math.isfinite(width) or width <= 0:
+        return f"{number(low, signed=True)} to {number(high, signed=True)}"
+    digits = min(6, max(0, 1 - math.floor(math.log10(width))))
+    return " to ".join(f"{'−' if v < 0 else '+'}{abs(v):,.{digits}f}" for v in (low, high))
+
+
 def label(name: str) -> str:
     """The readable name of a cost or metric."""
     return _LABELS.get(name, name)
@@ -60,6 +85,16 @@ def duration(seconds: float | None) -> str:
     if whole < 3600:
         return f"{whole // 60} min {whole % 60:02d} s"
     return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+
+
+def clock(seconds: float) -> str:
+    """Seconds at a tick: `0`, `45 s`, `1:30 min`, `2 h`."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{seconds:g} s" if seconds else "0"
+    if whole < 3600:
+        return f"{whole // 60} min" if whole % 60 == 0 else f"{whole // 60}:{whole % 60:02d} min"
+    return f"{whole // 3600} h" if whole % 3600 == 0 else f"{whole // 3600}:{whole % 3600 // 60:02d} h"
 
 
 def choice_value(value: Value) -> str:

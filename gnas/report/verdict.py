@@ -8,7 +8,7 @@ from typing import Literal
 
 from gnas.evaluation import Objective
 from gnas.report.compare import ComparisonRow, Difference, Spread
-from gnas.report.text import number
+from gnas.report.text import between, number, plus_minus
 
 Tone = Literal["good", "mixed", "bad", "open"]
 
@@ -86,9 +86,9 @@ def _clause(rival: ComparisonRow, gap: Difference, objective: Objective) -> str:
     name = {"baseline": f"the best baseline, {rival.name}", "default_network": "the unsearched default network"}.get(
         rival.kind, "random search at equal cost"
     )
-    detail = f"{_spread(rival.test[objective.name])}, difference {number(gap.mean, signed=True)}"
+    detail = f"difference {number(gap.mean, signed=True)}"
     if gap.low is not None and gap.high is not None:
-        detail += f" [{number(gap.low, signed=True)}, {number(gap.high, signed=True)}]"
+        detail += f", 95 % interval {between(gap.low, gap.high)}"
     if gap.standing == "beats":
         return f"beats {name} ({detail})"
     if gap.standing == "ahead":
@@ -120,7 +120,7 @@ def _unfinished(complete: bool) -> tuple[str, ...]:
 
 
 def _spread(value: Spread) -> str:
-    return number(value.mean) if value.sd is None else f"{number(value.mean)} ± {number(value.sd)}"
+    return plus_minus(value.mean, value.sd)
 
 
 def _join(clauses: Sequence[str]) -> str:
