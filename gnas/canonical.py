@@ -108,7 +108,9 @@ def _certificates(labels: U64, edges: NDArray[np.unsignedinteger], colours: U64)
     rows = np.arange(n)[:, None]
     head = labels[rows, order].reshape(n, 2 * size)
     body = edges[rows[:, :, None], order[:, :, None], order[:, None, :]].reshape(n, size * size)
-    packed = np.concatenate([np.ascontiguousarray(head).view(np.uint8), np.ascontiguousarray(body).view(np.uint8)], axis=1)
+    packed = np.concatenate(
+        [np.ascontiguousarray(head).view(np.uint8), np.ascontiguousarray(body).view(np.uint8)], axis=1
+    )
     whole: list[bytes] = np.ascontiguousarray(packed).view(f"V{packed.shape[1]}").ravel().tolist()
     return whole
 

@@ -1,0 +1,314 @@
+"""The compiled form of a space: one graph that holds every architecture, with the condition of each part.
+
+Decoding one row and digesting a batch both evaluate it, so they cannot disagree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gnas.architecture import (
+    IDENTITY,
+    NONE,
+    OUTPUT_LABEL,
+    Architecture,
+    Assignment,
+    Node,
+    Value,
+    label_text,
+    label_words,
+)
+from gnas.canonical import canonical_digests
+from gnas.space.cube import ALWAYS, Cube, CubeEvaluator
+from gnas.space.protocol import Choice, Codes
+
+Wire = tuple[tuple[Cube, int], ...]
+"""Which supernode an input reads: alternatives that exclude each other; none holding, the input is absent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """A value that may depend on choices.
+
+    Attributes:
+        const: The value, where `choice` is empty.
+        choice: The choice whose value it is, or that selects among `cases`.
+        cases: Terms by value of the choice; empty to take the value itself.
+    """
+
+    const: Value = None
+    choice: str = ""
+    cases: tuple[tuple[Value, Term], ...] = ()
+
+    def choices(self) -> Iterator[str]:
+        """The choices it reads."""
+        if self.choice:
+            yield self.choice
+        for _, term in self.cases:
+            yield from term.choices()
+
+    def value(self, taken: Mapping[str, Value]) -> Value:
+        """Its value where the choices took the values `taken`."""
+        if not self.choice:
+            return self.const
+        value = taken[self.choice]
+        if not self.cases:
+            return value
+        return next(term for key, term in self.cases if key == value and type(key) is type(value)).value(taken)
+
+
+@dataclass(frozen=True, slots=True)
+class Supernode:
+    """A node of the compiled graph.
+
+    Attributes:
+        name: Readable place in the space.
+        op: Which op.
+        params: Name, condition and value of each parameter.
+        wires: Its inputs.
+        when: Where it is present.
+        ordered: Whether the order of its inputs matters.
+        place: Where it stands in the YAML.
+    """
+
+    name: str
+    op: Term
+    params: tuple[tuple[str, Cube, Term], ...] = ()
+    wires: tuple[Wire, ...] = ()
+    when: Cube = ALWAYS
+    ordered: bool = False
+    place: str = ""
+
+    def label_choices(self) -> tuple[str, ...]:
+        """Choices its op and parameters depend on, sorted."""
+        names = set(self.op.choices())
+        for _, cube, term in self.params:
+            names.update(name for name, _ in cube)
+            names.update(term.choices())
+        return tuple(sorted(names))
+
+    def label(self, taken: Mapping[str, Value], codes: Mapping[str, int]) -> tuple[str, tuple[tuple[str, Value], ...]]:
+        """Op and parameters where the active choices took the values `taken` with the indices `codes` (−1 inactive)."""
+        params = [
+            (name, term.value(taken)) for name, cube, term in self.params if all(codes[c] in ok for c, ok in cube)
+        ]
+        return str(self.op.value(taken)), tuple(sorted(params, key=lambda p: p[0]))
+
+
+@dataclass(frozen=True, slots=True)
+class Graphs:
+    """The pruned graphs of a batch.
+
+    Attributes:
+        live: Which supernodes remain; shape `(supernode, n)`.
+        labels: Index of each supernode's label; shape `(supernode, n)`, −1 where it is absent.
+        reads: For each supernode and wire, the supernode read, −1 for none; each of shape `(n,)`.
+        outputs: The same for the outputs.
+    """
+
+    live: NDArray[np.bool_]
+    labels: NDArray[np.int32]
+    reads: tuple[tuple[NDArray[np.int32], ...], ...]
+    outputs: tuple[NDArray[np.int32], ...]
+
+
+class Program:
+    """Evaluates the compiled graph of a space.
+
+    Args:
+        choices: The choices, parents before children.
+        nodes: The supernodes, in topological order.
+        outputs: What the model returns.
+    """
+
+    def __init__(self, choices: Iterable[Choice], nodes: Iterable[Supernode], outputs: Iterable[Wire]) -> None:
+        self.choices, self.nodes, self.outputs = tuple(choices), tuple(nodes), tuple(outputs)
+        self._index = {c.name: i for i, c in enumerate(self.choices)}
+        self._sizes = {c.name: len(c.values) for c in self.choices}
+        self._label_choices = tuple(node.label_choices() for node in self.nodes)
+        self._label_ids: dict[str, int] = {}
+        self._labels: list[tuple[str, tuple[tuple[str, Value], ...]]] = []
+        self._label_words: list[tuple[int, int]] = []
+        self._tables: list[dict[tuple[int, ...], int]] = [{} for _ in self.nodes]
+        self._vanishing: list[bool] = []
+        self._bypassed: list[bool] = []
+
+    def graphs(self, codes: Codes) -> Graphs:
+        """The pruned graphs of `codes`, shape `(n, choice)`."""
+        holds = CubeEvaluator(codes, self._index, self._sizes)
+        n, size = len(codes), len(self.nodes)
+        labels = np.full((size, n), -1, dtype=np.int32)
+        # NOTE: the last row answers index −1 (no node): it stays −1.
+        stands_for = np.full((size + 1, n), -1, dtype=np.int32)
+        rows = np.arange(n)
+        reads: list[tuple[NDArray[np.int32], ...]] = []
+        for i, node in enumerate(self.nodes):
+            present = holds(node.when)
+            labels[i] = np.where(present, self._label_column(i, codes, present), -1)
+            wires = tuple(self._follow(wire, holds, stands_for, rows) for wire in node.wires)
+            alive = present & ~np.array(self._vanishing, dtype=bool)[labels[i]]
+            if wires:
+                alive &= np.logical_or.reduce([w >= 0 for w in wires])
+            stands_for[i] = np.where(alive, i, -1)
+            bypass = alive & np.array(self._bypassed, dtype=bool)[labels[i]]
+            if wires and bypass.any():
+                bypass &= np.sum([w >= 0 for w in wires], axis=0) == 1
+                stands_for[i] = np.where(bypass, np.max(wires, axis=0), stands_for[i])
+            reads.append(wires)
+        outputs = tuple(self._follow(wire, holds, stands_for, rows) for wire in self.outputs)
+        complete = np.logical_and.reduce([o >= 0 for o in outputs])
+        outputs = tuple(np.where(complete, o, np.int32(-1)) for o in outputs)
+        return Graphs(_needed(size, reads, outputs, rows), labels, tuple(reads), outputs)
+
+    def _follow(
+        self, wire: Wire, holds: CubeEvaluator, stands_for: NDArray[np.int32], rows: NDArray[np.int64]
+    ) -> NDArray[np.int32]:
+        if len(wire) == 1 and wire[0][0] == ALWAYS:
+            return stands_for[wire[0][1]]
+        source = np.full(len(rows), -1, dtype=np.int32)
+        for cube, node in wire:
+            source[holds(cube)] = node
+        return stands_for[source, rows]
+
+    def _label_column(self, i: int, codes: Codes, present: NDArray[np.bool_]) -> NDArray[np.int32]:
+        """Label indices of one supernode, each combination of the choices it depends on evaluated once."""
+        names = self._label_choices[i]
+        column = np.full(len(codes), -1, dtype=np.int32)
+        if not present.any():
+            return column
+        picked = codes[:, [self._index[name] for name in names]].astype(np.int64) + 1
+        radices = [self._sizes[name] + 1 for name in names]
+        key = np.zeros(len(codes), dtype=np.int64)
+        span = 1
+        for k, radix in enumerate(radices):
+            if span * radix > 1 << 20:
+                _, key = np.unique(key, return_inverse=True)
+                span = int(key.max(initial=0)) + 1
+            key = key * radix + picked[:, k]
+            span *= radix
+        firsts = np.full(span, -1, dtype=np.int64)
+        where = np.flatnonzero(present)
+        firsts[key[where]] = where
+        table = np.full(span, -1, dtype=np.int32)
+        for k in np.flatnonzero(firsts >= 0).tolist():
+            table[k] = self._label_id(i, tuple((picked[firsts[k]] - 1).tolist()))
+        column[where] = table[key[where]]
+        return column
+
+    def _label_id(self, i: int, picked: tuple[int, ...]) -> int:
+        known = self._tables[i].get(picked)
+        if known is not None:
+            return known
+        names, node = self._label_choices[i], self.nodes[i]
+        codes = dict(zip(names, picked, strict=True))
+        taken = {n: self.choices[self._index[n]].values[c] for n, c in codes.items() if c >= 0}
+        op, params = node.label(taken, codes)
+        text = label_text(op, params, node.ordered)
+        if text not in self._label_ids:
+            self._label_ids[text] = len(self._labels)
+            self._labels.append((op, params))
+            self._label_words.append(label_words(text))
+            self._vanishing.append(op == NONE)
+            self._bypassed.append(op == IDENTITY and not params)
+        self._tables[i][picked] = self._label_ids[text]
+        return self._label_ids[text]
+
+    def decode(self, code: Codes, assignment: Assignment) -> Architecture:
+        """The pruned architecture of one row, shape `(choice,)`."""
+        graphs = self.graphs(code[None])
+        live = np.flatnonzero(graphs.live[:, 0]).tolist()
+        place = {old: new for new, old in enumerate(live)}
+        nodes = []
+        for i in live:
+            op, params = self._labels[int(graphs.labels[i, 0])]
+            inputs = tuple(place[int(r[0])] for r in graphs.reads[i] if r[0] >= 0)
+            nodes.append(Node(op, params, inputs, self.nodes[i].name, self.nodes[i].ordered))
+        return Architecture(tuple(nodes), tuple(place[int(o[0])] for o in graphs.outputs if o[0] >= 0), assignment)
+
+    def labelled_keys(self, codes: Codes) -> list[bytes]:
+        """Bytes equal exactly for equal pruned graphs, the names of the nodes counting."""
+        return _keys(self.graphs(codes))
+
+    def digests(self, codes: Codes) -> NDArray[np.bytes_]:
+        """Canonical digests, `S32`, shape `(n,)`."""
+        graphs = self.graphs(codes)
+        found = np.empty(len(codes), dtype="S32")
+        if not len(codes):
+            return found
+        keys = _keys(graphs)
+        first: dict[bytes, int] = {}
+        group = np.array([first.setdefault(k, len(first)) for k in keys], dtype=np.int64)
+        chosen = np.empty(len(first), dtype=np.int64)
+        chosen[group[::-1]] = np.arange(len(codes))[::-1]
+        unique = np.empty(len(first), dtype="S32")
+        sizes = graphs.live[:, chosen].sum(axis=0)
+        for size in np.unique(sizes).tolist():
+            these = np.flatnonzero(sizes == size)
+            unique[these] = self._digests_of_size(graphs, chosen[these], size)
+        return unique[group]
+
+    def _digests_of_size(self, graphs: Graphs, rows: NDArray[np.int64], size: int) -> list[bytes]:
+        words = np.array([*self._label_words, label_words(OUTPUT_LABEL)], dtype=np.uint64)
+        live = graphs.live[:, rows]
+        nodes = np.nonzero(live.T)[1].reshape(len(rows), size)
+        taken = np.concatenate(
+            [graphs.labels[nodes, rows[:, None]], np.full((len(rows), 1), len(words) - 1, dtype=np.int32)], axis=1
+        )
+        place = np.cumsum(live, axis=0) - 1
+        edges = np.zeros((len(rows), size + 1, size + 1), dtype=self._edge_type())
+        for i, (node, wires) in enumerate(zip(self.nodes, graphs.reads, strict=True)):
+            _connect(edges, place, np.where(live[i], place[i], -1), [w[rows] for w in wires], node.ordered)
+        _connect(edges, place, np.full(len(rows), size), [o[rows] for o in graphs.outputs], True)
+        return [d.encode() for d in canonical_digests(words[taken], edges)]
+
+    def _edge_type(self) -> type[np.uint8] | type[np.uint64]:
+        ordered = max([len(self.outputs), *(len(n.wires) for n in self.nodes if n.ordered)])
+        unordered = max((len(n.wires) for n in self.nodes), default=0)
+        return np.uint8 if ordered <= 8 and unordered < 256 else np.uint64
+
+
+def _needed(
+    size: int,
+    reads: list[tuple[NDArray[np.int32], ...]],
+    outputs: tuple[NDArray[np.int32], ...],
+    rows: NDArray[np.int64],
+) -> NDArray[np.bool_]:
+    """Which nodes an output needs; shape `(node, n)`."""
+    # NOTE: the last row collects what reads nothing and is cut off.
+    needed = np.zeros((size + 1, len(rows)), dtype=bool)
+    for output in outputs:
+        needed[output, rows] = True
+    for i in range(size - 1, -1, -1):
+        for source in reads[i]:
+            needed[np.where(needed[i], source, -1), rows] = True
+    return needed[:size]
+
+
+def _connect(
+    edges: NDArray[np.unsignedinteger],
+    place: NDArray[np.int64],
+    reader: NDArray[np.int64],
+    wires: list[NDArray[np.int32]],
+    ordered: bool,
+) -> None:
+    """Write the inputs of one supernode into `edges`; `reader` is its place in each row, −1 where it is not live."""
+    position = np.zeros(len(reader), dtype=np.uint64)
+    for wire in wires:
+        here = np.flatnonzero((wire >= 0) & (reader >= 0))
+        kind = np.left_shift(np.uint64(1), position[here]) if ordered else np.uint64(1)
+        edges[here, reader[here], place[wire[here], here]] += np.asarray(kind).astype(edges.dtype)
+        position[here] += np.uint64(1)
+
+
+def _keys(graphs: Graphs) -> list[bytes]:
+    parts = [np.where(graphs.live, graphs.labels, np.int32(-1))]
+    for live, wires in zip(graphs.live, graphs.reads, strict=True):
+        parts.extend(np.where(live, w, np.int32(-1))[None] for w in wires)
+    parts.extend(o[None] for o in graphs.outputs)
+    packed = np.ascontiguousarray(np.concatenate(parts).T)
+    keys: list[bytes] = packed.view(f"V{packed.shape[1] * 4}").ravel().tolist()
+    return keys
