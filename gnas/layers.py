@@ -28,6 +28,17 @@ class Multiply(nn.Module):
         return product
 
 
+class Maximum(nn.Module):
+    """Largest of values of one shape, element by element."""
+
+    def forward(self, *values: Tensor) -> Tensor:
+        """Same shape as each value."""
+        largest = values[0]
+        for value in values[1:]:
+            largest = torch.maximum(largest, value)
+        return largest
+
+
 class Concat(nn.Module):
     """Values side by side along the last dimension."""
 

@@ -133,6 +133,7 @@ _OPS = (
     SimpleOp("identity", same_type, _identity),
     SimpleOp("add", _floating, partial(_plain, "Add"), arity=(1, None)),
     SimpleOp("multiply", _floating, partial(_plain, "Multiply"), arity=(1, None)),
+    SimpleOp("maximum", _floating, partial(_plain, "Maximum"), arity=(1, None)),
     SimpleOp("concat", side_by_side, partial(_plain, "Concat"), arity=(1, None)),
     SimpleOp("linear", _widened, _linear, {"width": 64}),
     SimpleOp("activation", _floating, _activation, {"kind": "relu"}, {"kind": _KINDS}),
@@ -155,4 +156,4 @@ _OPS = (
     ),
 )
 GENERIC_OPS: Mapping[str, Op] = {op.name: op for op in _OPS}
-"""`identity`, `add`, `multiply`, `concat`, `linear`, `activation`, `layer_norm`, `dropout`, `mlp`, `feed_forward`."""
+"""By name: `identity`, `linear`, `mlp`, `feed_forward`, `layer_norm`, `dropout`, `activation`, and four that join."""

@@ -12,6 +12,7 @@ CASES: list[tuple[str, int, Params]] = [
     ("identity", 1, {}),
     ("add", 3, {}),
     ("multiply", 2, {}),
+    ("maximum", 2, {}),
     ("concat", 2, {}),
     ("linear", 1, {"width": 5}),
     ("layer_norm", 1, {}),
@@ -38,10 +39,11 @@ def test_declared_types_equal_real_shapes(name: str, n_inputs: int, params: Para
     assert all(value.grad is not None and bool(torch.isfinite(value.grad).all()) for value in values)
 
 
-def test_sums_and_products() -> None:
+def test_sums_products_and_maxima() -> None:
     a, b = torch.randn(2, 6), torch.randn(2, 6)
     torch.testing.assert_close(GENERIC_OPS["add"].layer((ROW, ROW), {}).build()(a, b), a + b)
     torch.testing.assert_close(GENERIC_OPS["multiply"].layer((ROW, ROW), {}).build()(a, b), a * b)
+    torch.testing.assert_close(GENERIC_OPS["maximum"].layer((ROW, ROW), {}).build()(a, b), torch.stack([a, b]).amax(0))
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""From atoms to molecules and back: embedding, update, jumping knowledge, read-outs, virtual node.
+"""From atoms to molecules and back: embedding, update, read-outs, virtual node.
 
 Copied as source into exported models, so it imports torch and torch-geometric only. Shapes as in `layers.py`.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch_geometric.nn import BatchNorm, GraphNorm, JumpingKnowledge
+from torch_geometric.nn import BatchNorm, GraphNorm
 from torch_geometric.nn.resolver import activation_resolver
 from torch_geometric.utils import scatter
 
@@ -59,28 +59,6 @@ class Update(nn.Module):
         x = self.norm(x, batch, molecules.shape[0]) if self.by_molecule else self.norm(x)
         x = self.dropout(self.activation(x))
         result: Tensor = x + values[1] if len(values) == 4 else x
-        return result
-
-
-class Jump(nn.Module):
-    """Jumping knowledge: the values of several layers as one. Source: Xu et al. 2018, section 4, arXiv:1806.03536.
-
-    Args:
-        mode: `last`, `sum`, `max` or `concat`.
-    """
-
-    def __init__(self, mode: str) -> None:
-        super().__init__()
-        self.mode = mode
-        self.join = JumpingKnowledge("cat" if mode == "concat" else "max")
-
-    def forward(self, *values: Tensor) -> Tensor:
-        """Atoms `(atom, channels)`; with `concat` `(atom, len(values) · channels)`."""
-        if self.mode == "last":
-            return values[-1]
-        if self.mode == "sum":
-            return torch.stack(values).sum(0)
-        result: Tensor = self.join(list(values))
         return result
 
 

@@ -30,7 +30,6 @@ __all__ = ["default_network_assignment", "molecular_ops"]
 
 _KINDS: tuple[Value, ...] = tuple(ACTIVATIONS)
 _NORMS: tuple[Value, ...] = ("none", "batch", "layer", "graph")
-_JUMPS: tuple[Value, ...] = ("last", "sum", "max", "concat")
 _POOLS: Mapping[str, tuple[str, ...]] = {
     "sum": ("sum",),
     "mean": ("mean",),
@@ -70,7 +69,24 @@ def molecular_ops(degree_histogram: Sequence[int], n_targets: int = 1) -> Mappin
 
 def default_network_assignment() -> Mapping[str, Value]:
     """The assignment in `molecular/default` of the domain's unsearched network: GINE with descriptors."""
-    return {}
+    return {
+        "hidden": 128,
+        "depth": 4,
+        "conv": "gine",
+        "bond_update": False,
+        "norm": "batch",
+        "activation": "relu",
+        "dropout": 0.1,
+        "residual": True,
+        "virtual_node": False,
+        "jump": "last",
+        "positions": False,
+        "readout": "sum",
+        "descriptors": 128,
+        "fingerprints": 0,
+        "head_depth": 1,
+        "head_width": 128,
+    }
 
 
 def _convolutions() -> tuple[SimpleOp, ...]:
@@ -118,7 +134,6 @@ def _structure() -> tuple[SimpleOp, ...]:
             arity=(1, 2),
             context=_BY_MOLECULE,
         ),
-        SimpleOp("jump", _jumped, _jump, {"mode": "last"}, {"mode": _JUMPS}, arity=(1, None)),
         SimpleOp("virtual_node", _same_atoms, _virtual_node, active, kinds, context=_BY_MOLECULE),
         SimpleOp(
             "attention",
@@ -203,11 +218,6 @@ def _same_atoms(inputs: tuple[TensorType, ...], params: Params) -> TensorType:
 
 def _embedded(inputs: tuple[TensorType, ...], params: Params) -> TensorType:
     return with_features(side_by_side(inputs, params), _width(inputs, params))
-
-
-def _jumped(inputs: tuple[TensorType, ...], params: Params) -> TensorType:
-    value = _same_atoms(inputs, params)
-    return with_features(value, features(value) * len(inputs)) if params["mode"] == "concat" else value
 
 
 def _read_out_type(inputs: tuple[TensorType, ...], params: Params) -> TensorType:
@@ -297,12 +307,6 @@ def _update(inputs: tuple[TensorType, ...], params: Params) -> Layer:
     from gnas_molecular.layers_molecule import Update
 
     return Layer(Update, {"channels": features(inputs[0]), **params})
-
-
-def _jump(inputs: tuple[TensorType, ...], params: Params) -> Layer:
-    from gnas_molecular.layers_molecule import Jump
-
-    return Layer(Jump, {"mode": params["mode"]})
 
 
 def _virtual_node(inputs: tuple[TensorType, ...], params: Params) -> Layer:
