@@ -11,6 +11,8 @@ import numpy as np
 
 Unit = Literal["number", "bytes", "seconds"]
 
+_RELATIVE, _TINY = 1e-9, 1e-200
+"""Spans below these are no span: their ticks could not be told apart."""
 _STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
 _CLOCK = (1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 900.0, 1800.0, 3600.0, 7200.0, 14400.0, 43200.0)
 
@@ -51,7 +53,8 @@ class Scale:
             )
         step = self._step(most)
         first, last = math.ceil(self.low / step - 1e-9), math.floor(self.high / step + 1e-9)
-        return [round(i * step, 12) + 0.0 for i in range(first, last + 1)]
+        digits = 6 - math.floor(math.log10(step))
+        return [round(i * step, digits) + 0.0 for i in range(first, last + 1)]
 
     def decimals(self, most: int = 6) -> int:
         """Decimals that tell linear ticks apart."""
@@ -94,8 +97,9 @@ def fit(
         return Scale(low / margin, high * margin, log=True, unit=unit)
     if zero:
         low, high = min(low, 0.0), max(high, 0.0)
-    if low == high:
-        room = abs(low) * 0.1 or 1.0
+    size = max(abs(low), abs(high))
+    if high - low <= max(_RELATIVE * size, _TINY):
+        room = size * 0.1 if size > _TINY else 1.0
         return Scale(low - room, high + room, unit=unit)
     margin = 0.04 * (high - low)
     return Scale(

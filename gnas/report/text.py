@@ -59,13 +59,19 @@ def plus_minus(mean: float, sd: float | None, *, signed: bool = False) -> str:
     return f"{sign}{abs(mean):,.{digits}f} ± {sd:,.{digits}f}"
 
 
-def between(low: float, high: float) -> str:
-    """`−0.083 to −0.054`: both ends with the decimals that two significant digits of their distance need."""
+def gap(mean: float, low: float | None, high: float | None) -> tuple[str, str]:
+    """A difference and its interval, `−0.068` and `−0.083 to −0.054`; the interval is empty where there is none.
+
+    All three are written with the decimals that two significant digits of the interval's width need.
+    """
+    if low is None or high is None:
+        return number(mean, signed=True), ""
     width = high - low
     if not math.isfinite(width) or width <= 0:
-        return f"{number(low, signed=True)} to {number(high, signed=True)}"
+        return number(mean, signed=True), f"{number(low, signed=True)} to {number(high, signed=True)}"
     digits = min(6, max(0, 1 - math.floor(math.log10(width))))
-    return " to ".join(f"{'−' if v < 0 else '+'}{abs(v):,.{digits}f}" for v in (low, high))
+    written = [f"{'−' if v < 0 else '+'}{abs(v):,.{digits}f}" for v in (mean, low, high)]
+    return written[0], f"{written[1]} to {written[2]}"
 
 
 def label(name: str) -> str:

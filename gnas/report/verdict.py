@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from gnas.evaluation import Objective
+from gnas.report import text
 from gnas.report.compare import ComparisonRow, Difference, Spread
-from gnas.report.text import between, number, plus_minus
 
 Tone = Literal["good", "mixed", "bad", "open"]
 
@@ -53,7 +53,7 @@ def verdict(rows: Sequence[ComparisonRow], objective: Objective, *, complete: bo
     ours = next((row for row in rows if row.chosen and objective.name in row.test), None)
     if ours is None:
         return Verdict(_nothing(rows, evaluated), "open", caveats=_unfinished(complete))
-    caveats = _caveats(ours.test[objective.name].n, complete)
+    caveats = (*_ensemble(rows, objective), *_caveats(ours.test[objective.name].n, complete))
     rivals = [rival for rival in _rivals(rows, objective) if rival.difference is not None]
     value = f"{objective.name} {_spread(ours.test[objective.name])}"
     lead = f"On the locked test split the searched network ({ours.name}) has {value}"
@@ -86,9 +86,8 @@ def _clause(rival: ComparisonRow, gap: Difference, objective: Objective) -> str:
     name = {"baseline": f"the best baseline, {rival.name}", "default_network": "the unsearched default network"}.get(
         rival.kind, "random search at equal cost"
     )
-    detail = f"difference {number(gap.mean, signed=True)}"
-    if gap.low is not None and gap.high is not None:
-        detail += f", 95 % interval {between(gap.low, gap.high)}"
+    mean, interval = text.gap(gap.mean, gap.low, gap.high)
+    detail = f"difference {mean}, 95 % interval {interval}" if interval else f"difference {mean}"
     if gap.standing == "beats":
         return f"beats {name} ({detail})"
     if gap.standing == "ahead":
@@ -115,12 +114,17 @@ def _caveats(n: int, complete: bool) -> tuple[str, ...]:
     return (*_unfinished(complete), seeds)
 
 
+def _ensemble(rows: Sequence[ComparisonRow], objective: Objective) -> tuple[str, ...]:
+    values = [row.test[objective.name] for row in rows if row.kind == "ensemble" and objective.name in row.test]
+    return tuple(f"The ensemble of the finalists has {objective.name} {_spread(value)}." for value in values)
+
+
 def _unfinished(complete: bool) -> tuple[str, ...]:
     return () if complete else ("The run is not finished; start the same command again to continue it.",)
 
 
 def _spread(value: Spread) -> str:
-    return plus_minus(value.mean, value.sd)
+    return text.plus_minus(value.mean, value.sd)
 
 
 def _join(clauses: Sequence[str]) -> str:

@@ -1,0 +1,55 @@
+import numpy as np
+import pytest
+
+from gnas.evaluation import Evaluation, Objective
+from gnas.report.importance import importances
+
+RMSE = Objective("rmse", "minimize")
+
+
+def history(n, value, seed=0):
+    rng = np.random.default_rng(seed)
+    found = []
+    for number in range(n):
+        deep = bool(rng.integers(2))
+        choices = {"deep": deep, "width": int(rng.choice([8, 16, 32])), "kernel": (3, int(rng.integers(2)))}
+        if deep:
+            choices["extra"] = str(rng.choice(["a", "b"]))
+        values = {"rmse": value(choices)}
+        found.append(Evaluation(number, f"{number:032x}", tuple(choices.items()), "ok", values))
+    return found
+
+
+def test_the_choice_that_decides_is_the_most_important():
+    found = importances(history(60, lambda c: 1.0 / c["width"] + 0.001 * c["deep"]), RMSE)
+    assert found.contributions[0].name == "width"
+    assert found.contributions[0].importance > 0.8
+    assert sum(c.importance for c in found.contributions) == pytest.approx(1.0)
+    assert [option for option, _ in found.contributions[0].options] == ["32", "16", "8"]
+    assert found.n == 60
+
+
+def test_conditional_choices_count_their_absence():
+    found = importances(history(60, lambda c: {"a": 0.0, "b": 5.0}.get(c.get("extra"), 0.0)), RMSE)
+    extra = found.contributions[0]
+    assert extra.name == "extra"
+    assert {option for option, _ in extra.options} == {"a", "b", "(inactive)"}
+
+
+def test_it_is_the_same_twice():
+    trials = history(30, lambda c: 1.0 / c["width"])
+    assert importances(trials, RMSE) == importances(trials, RMSE)
+
+
+@pytest.mark.parametrize(
+    ("trials", "message"),
+    [
+        ([], "there are 0"),
+        (history(9, lambda c: float(c["width"])), "there are 9"),
+        (history(20, lambda c: 1.0), "nothing varied"),
+    ],
+)
+def test_too_little_to_tell_is_a_message(trials, message):
+    found = importances(trials, RMSE)
+    assert found.contributions == ()
+    assert message in found.message
