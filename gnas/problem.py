@@ -14,6 +14,7 @@ from gnas.errors import MissingExtraError, SpaceError, SpecError, UserError
 from gnas.evaluate.recipe import Recipe
 from gnas.evaluation import Constraint, Objective
 from gnas.spec import Spec, SpecFile, read_spec
+from gnas.yamlfile import KeyPath
 
 if TYPE_CHECKING:
     from gnas.domain import Task
@@ -144,39 +145,28 @@ def _check_baselines(spec: Spec, task: Task, read: SpecFile) -> None:
 
 def _space(read: SpecFile, task: Task, base: Path) -> Space:
     """The space by name or file, narrowed, bound to the task's ops."""
-    from gnas.space import list_spaces, load_space
+    from gnas.space import load_space
 
     chosen = read.spec.space or task.default_space
     name, restrict = (chosen, {}) if isinstance(chosen, str) else (chosen.name, chosen.restrict)
-    key: tuple[str | int, ...] = ("space",) if isinstance(chosen, str) else ("space", "name")
-    source = str(base / name) if name.endswith((".yaml", ".yml")) else name
-    if source != name and not Path(source).is_file():
-        raise SpecError("no such space file", place=read.file.place(key), value=name, remedy=f"looked in {base}")
-    if source == name and name not in list_spaces():
+    key: KeyPath = ("space",) if isinstance(chosen, str) else ("space", "name")
+    is_file = name.endswith((".yaml", ".yml"))
+    if is_file and not (base / name).is_file():
         raise SpecError(
-            "unknown space",
-            place=read.file.place(key),
-            value=name,
-            accepted=", ".join(list_spaces()) + ", or a .yaml file",
-            remedy=suggest(name, list_spaces()) or "see: gnas space list",
+            "no such space file", place=read.file.place(key), value=name, remedy=f"paths are relative to {base}"
         )
     try:
-        unbound = load_space(source, restrict={choice: tuple(values) for choice, values in restrict.items()} or None)
+        space = load_space(base / name if is_file else name, restrict={k: tuple(v) for k, v in restrict.items()})
     except SpaceError as error:
-        raise _placed(error, read, restrict) from error
-    return unbound.bind(task.ops, task.inputs, task.output)
+        raise _placed(error, read, key) from error
+    return space.bind(task.ops, task.inputs, task.output)
 
 
-def _placed(error: SpaceError, read: SpecFile, restrict: object) -> UserError:
-    """An error about `restrict` with its place in the spec; others keep their place in the space's file."""
-    if error.place and restrict:
-        path = read.file.find(f"space.restrict.{error.place}") or read.file.find(error.place)
-        if path is not None:
-            return SpaceError(
-                error.problem,
-                place=read.file.place(path),
-                value=error.value,
-                accepted=error.accepted,
-                remedy=error.remedy,
-            )
-    return error
+def _placed(error: SpaceError, read: SpecFile, key: KeyPath) -> SpaceError:
+    """An error about the name or `restrict` with its place in the spec; others keep theirs in the space's file."""
+    place = error.place or ""
+    if not place:
+        place = read.file.place(key)
+    elif place.startswith("restrict."):
+        place = read.file.place(("space", "restrict", place.removeprefix("restrict.")))
+    return SpaceError(error.problem, place=place, value=error.value, accepted=error.accepted, remedy=error.remedy)
