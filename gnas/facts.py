@@ -18,7 +18,7 @@ _LIBRARIES = ("numpy", "optuna", "scikit-learn", "torch-geometric", "rdkit", "on
 
 
 def study_facts(problem: Problem, *, algorithm: str) -> dict[str, object]:
-    """Facts of a study: space, data, objective, constraints, recipe, algorithm, seed; not the budget, which may grow."""
+    """Space, data, objective, constraints, recipe, algorithm and seed of a study; not the budget, which may grow."""
     spec = problem.spec
     return {
         "space": f"{problem.space.name} {problem.space.fingerprint}",

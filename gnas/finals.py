@@ -267,7 +267,7 @@ def _summed(members: Sequence[FinalRow]) -> dict[str, float]:
     """Costs of running all members one after another; memory is that of the largest."""
     names = [name for name in members[0].costs if all(name in member.costs for member in members)]
     return {
-        name: (max if name == "memory_bytes" else math.fsum)([member.costs[name] for member in members])  # type: ignore[operator]
+        name: (max if name == "memory_bytes" else math.fsum)([member.costs[name] for member in members])
         for name in names
     }
 

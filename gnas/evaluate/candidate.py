@@ -59,6 +59,12 @@ class CandidateWork:
     device: str = "cpu"
     limits: Limits = field(default_factory=Limits)
 
+    def prepare(self) -> None:
+        """Imports what trainings need and takes a first batch, so that no job pays for it."""
+        import gnas.evaluate.train  # noqa: F401
+
+        next(iter(self.task.batches("validation", 2, device=self.device)), None)
+
     def run(self, job: Job) -> Evaluation:
         """The evaluation of a job; never raises but for KeyboardInterrupt and SystemExit."""
         return evaluate_job(job, self.space, self.task, self.objective, device=self.device, limits=self.limits)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import math
 import time
 from collections.abc import Mapping
@@ -77,6 +76,12 @@ class FinalWork:
     limits: Limits = field(default_factory=Limits)
     refit: bool = False
 
+    def prepare(self) -> None:
+        """Imports what trainings need, so that no job pays for it."""
+        import safetensors.torch  # noqa: F401
+
+        import gnas.evaluate.train  # noqa: F401
+
     def run(self, job: FinalJob) -> FinalResult:
         """The result of a job; never raises but for KeyboardInterrupt and SystemExit."""
         wall, cpu = time.perf_counter(), time.process_time()
@@ -92,10 +97,7 @@ class FinalWork:
 
     def _baseline(self, job: FinalJob) -> FinalResult:
         baseline = self.task.baselines[job.row.name]
-        # NOTE: `refit` is optional in the protocol; a baseline without it always follows its own.
-        accepted = inspect.signature(baseline.evaluate).parameters
-        options = {"refit": self.refit} if "refit" in accepted else {}
-        parts = baseline.evaluate(self.task, job.row.seed, **options)
+        parts = baseline.evaluate(self.task, job.row.seed, refit=self.refit)
         return FinalResult(
             _with(job.row, validation=_finite(parts.get("validation", {})), test=_finite(parts.get("test", {})))
         )

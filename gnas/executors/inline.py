@@ -13,6 +13,7 @@ class InlineExecutor(Generic[J, R]):
     def __init__(self, work: Work[J, R]) -> None:
         self._work = work
         self._jobs: list[J] = []
+        self._prepared = False
 
     @property
     def slots(self) -> int:
@@ -30,6 +31,9 @@ class InlineExecutor(Generic[J, R]):
 
     def wait(self, timeout: float | None = None) -> list[R]:
         """Runs the job to its end, whatever the timeout."""
+        if not self._prepared:
+            self._work.prepare()
+            self._prepared = True
         jobs, self._jobs = self._jobs, []
         return [self._work.run(job) for job in jobs]
 

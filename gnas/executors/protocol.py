@@ -38,6 +38,10 @@ R_co = TypeVar("R_co", covariant=True)
 class Work(Protocol[J_contra, R_co]):
     """What workers do: made once, sent to each worker once, then given one job after another. Picklable."""
 
+    def prepare(self) -> None:
+        """Called once in each worker before its first job."""
+        ...
+
     def run(self, job: J_contra) -> R_co:
         """The result of a job (an `Evaluation` for a `Job`); never raises but for KeyboardInterrupt and SystemExit."""
         ...

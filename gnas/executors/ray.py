@@ -27,14 +27,13 @@ class _Flight(Generic[J]):
 class RayExecutor(Generic[J, R]):
     """Each job is one Ray task that asks for its resources; the work is put into the object store once.
 
-    An existing cluster is used where `address` or the variable `RAY_ADDRESS` names one, else a local one is started with
-    as many CPUs as workers. A cluster that was there before is left running.
+    An existing cluster is used where `address` or the variable `RAY_ADDRESS` names one, else a local one is started
+    with as many CPUs as workers. A cluster that was there before is left running.
 
     Args:
         work: What the tasks do.
         workers: Tasks in flight.
-        limits: Of one job. Memory is asked for as a resource only where a trial may take a machine's whole; tasks end
-            themselves when they pass it.
+        limits: Of one job. Tasks check their memory themselves, after each epoch.
         device: A CUDA device asks for one GPU a task.
         address: Of an existing cluster (`auto`, `ray://host:10001`, `host:6379`).
     """

@@ -39,7 +39,9 @@ def serve(pipe: Connection) -> None:
 
 def _load(pipe: Connection) -> Any:
     try:
-        return pickle.loads(pipe.recv_bytes())
+        work = pickle.loads(pipe.recv_bytes())
+        work.prepare()
+        return work
     except EOFError:
         raise
     except Exception as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from gnas.architecture import Architecture, Node
 from gnas.build import build_network
-from gnas.domain import Batch, DataSummary, Metric, Part
+from gnas.domain import Baseline, Batch, DataSummary, Metric, Part, Task
 from gnas.errors import DataError, InvalidShapeError
 from gnas.evaluate.recipe import Recipe
 from gnas.evaluation import Constraint, Objective
@@ -68,7 +68,7 @@ class ToyOp:
         return width
 
 
-@dataclass(frozen=True)
+@dataclass
 class Ridge:
     """The toy's baseline: least squares on the features, with a little noise from the seed."""
 
@@ -108,7 +108,7 @@ class ToyTask:
     @property
     def summary(self) -> DataSummary:
         """Sizes."""
-        parts = {part: len(x) for part, (x, _) in self.data.items()}
+        parts: dict[str, int] = {part: len(x) for part, (x, _) in self.data.items()}
         return DataSummary(sum(parts.values()), sum(parts.values()), parts, facts={"split": "random"})
 
     @property
@@ -148,7 +148,7 @@ class ToyTask:
         return "testing/toy", {}
 
     @property
-    def baselines(self) -> Mapping[str, Ridge]:
+    def baselines(self) -> Mapping[str, Baseline]:
         """Ridge."""
         return {"ridge": Ridge()}
 
@@ -171,7 +171,7 @@ class ToyTask:
         """Batches of a part."""
         x, y = self._part(part)
         order = torch.arange(len(x)) if generator is None else torch.randperm(len(x), generator=generator)
-        for index in order.split(batch_size):
+        for index in torch.split(order, batch_size):
             targets = y[index].to(device)
             yield Batch({"x": x[index].to(device)}, targets, torch.ones_like(targets, dtype=torch.bool))
 
@@ -244,7 +244,7 @@ def toy_problem(space: ToySpace | None = None, **spec: Any) -> Problem:
     return Problem(
         checked,
         None,
-        task,
+        cast(Task, task),
         space or ToySpace(),
         OBJECTIVE,
         tuple(Constraint(name, float(upper)) for name, upper in limits.items()),
