@@ -91,13 +91,11 @@ def _path_features(graphs: GraphBatch, vocabulary: Vocabulary) -> Floats:
     weights = np.concatenate([np.broadcast_to(length, sets.shape), single])
     allowed = np.concatenate([sets, np.ones(single.shape, dtype=np.bool_)])
     shortest, longest, number, mean = graphs.paths(weights, allowed)
-    # Where there is no path, lengths are one more than any path can have: worse than the longest, and constant.
-    none = float(len(graphs.ops)) if len(graphs.ops) else 0.0
     n_sets = len(sets)
     return np.concatenate(
         [
             np.where(np.isfinite(shortest), 1.0 / (1.0 + shortest), 0.0),
-            np.where(np.isfinite(longest), np.clip(longest, 0.0, none), 0.0),
+            np.where(np.isfinite(longest), longest, 0.0),
             np.log1p(number[:, :n_sets]),
             mean[:, n_sets:],
         ],

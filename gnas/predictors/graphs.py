@@ -36,7 +36,7 @@ class GraphBatch:
     def of(cls, architectures: Sequence[Architecture], vocabulary: Mapping[str, int]) -> GraphBatch:
         """Pads `architectures`; ops are looked up in `vocabulary`."""
         n_graphs = len(architectures)
-        n_nodes = max((len(a.nodes) for a in architectures), default=0)
+        n_nodes = max((len(a.nodes) for a in architectures), default=0) or 1
         slots = max((len(node.inputs) for a in architectures for node in a.nodes), default=0)
         ops = np.full((n_nodes, n_graphs), -1, dtype=np.int64)
         inputs = np.full((n_nodes, max(slots, 1), n_graphs), n_nodes, dtype=np.int64)

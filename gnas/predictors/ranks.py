@@ -10,8 +10,9 @@ from scipy.stats import rankdata
 
 from gnas.predictors.protocol import Vector
 
-_NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(20)
-_WEIGHTS = _WEIGHTS / _WEIGHTS.sum()
+# Equally likely nodes of unit variance: a piecewise linear map has kinks, which Gauss-Hermite nodes straddle.
+_NODES = ndtri((np.arange(64) + 0.5) / 64)
+_NODES = _NODES / _NODES.std()
 
 
 def rank_gaussian(values: Vector) -> Vector:
@@ -61,8 +62,6 @@ class RankGaussian:
         return latent
 
     def moments(self, mean: Vector, std: Vector) -> tuple[Vector, Vector]:
-        """Mean and standard deviation in units of a latent Gaussian, `(n,)` each, by 20-point quadrature."""
+        """Mean and standard deviation in units of a latent Gaussian, `(n,)` each, over 64 equally likely nodes."""
         at = self.to_units(mean[:, None] + std[:, None] * _NODES[None, :])
-        centre = at @ _WEIGHTS
-        variance = ((at - centre[:, None]) ** 2) @ _WEIGHTS
-        return centre, np.sqrt(np.maximum(variance, 0.0))
+        return at.mean(axis=1), at.std(axis=1)
