@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -111,43 +112,47 @@ def final_rows(search: tuple[Evaluation, ...], objective: Objective, *, seeds: i
     return tuple(rows)
 
 
+def whole_record(*, objective: Objective = RMSE, n: int = 60) -> RunRecord:
+    """A finished run."""
+    search, random = evaluations(n, 1, objective=objective, learn=True), evaluations(n, 2, objective=objective)
+    results = RunResults(
+        objective=objective.name,
+        direction=objective.direction,
+        finals=final_rows(search, objective),
+        chosen="finalist 1",
+        stages={"search": 300.0, "random_search": 310.0, "finals": 120.0, "export": 4.0},
+        cpu_seconds=1320.0,
+        protocol={"split": "scaffold-balanced, seed 0", "what the searcher saw": "training and validation rows"},
+        versions={"python": "3.11.9", "torch": "2.13.0", "gnas": "0.1.0"},
+        summary={
+            "rows": 645,
+            "used": 642,
+            "parts": {"train": 513, "validation": 64, "test": 65},
+            "skipped": [["molécules.csv line 12", "SMILES cannot be parsed: C1CC"]],
+            "notes": ["3 duplicates merged"],
+            "warnings": ["the test part has fewer than 100 molecules"],
+            "facts": {"target": "log S"},
+        },
+    )
+    return RunRecord(
+        name="Löslichkeit 水 <script>alert(1)</script>",
+        folder="run-löslich",
+        objective=objective,
+        results=results,
+        complete=True,
+        constraints=(Constraint("n_params", 500_000.0), Constraint("latency_ms", 2.0)),
+        search=search,
+        random=random,
+        space=SPACE,
+        spec_text="domain: molecular\nname: Löslichkeit\n",
+    )
+
+
 @pytest.fixture
 def make_record() -> Callable[..., RunRecord]:
     """Makes a run record; any field can be replaced."""
 
-    def make(*, objective: Objective = RMSE, n: int = 60, **changes: object) -> RunRecord:
-        search, random = evaluations(n, 1, objective=objective, learn=True), evaluations(n, 2, objective=objective)
-        results = RunResults(
-            objective=objective.name,
-            direction=objective.direction,
-            finals=final_rows(search, objective),
-            chosen="finalist 1",
-            stages={"search": 300.0, "random_search": 310.0, "finals": 120.0, "export": 4.0},
-            cpu_seconds=1320.0,
-            protocol={"split": "scaffold-balanced, seed 0", "what the searcher saw": "training and validation rows"},
-            versions={"python": "3.11.9", "torch": "2.13.0", "gnas": "0.1.0"},
-            summary={
-                "rows": 645,
-                "used": 642,
-                "parts": {"train": 513, "validation": 64, "test": 65},
-                "skipped": [["molécules.csv line 12", "SMILES cannot be parsed: C1CC"]],
-                "notes": ["3 duplicates merged"],
-                "warnings": ["the test part has fewer than 100 molecules"],
-                "facts": {"target": "log S"},
-            },
-        )
-        record = RunRecord(
-            name="Löslichkeit 水 <script>alert(1)</script>",
-            folder="run-löslich",
-            objective=objective,
-            results=results,
-            complete=True,
-            constraints=(Constraint("n_params", 500_000.0), Constraint("latency_ms", 2.0)),
-            search=search,
-            random=random,
-            space=SPACE,
-            spec_text="domain: molecular\nname: Löslichkeit\n",
-        )
-        return replace(record, **changes)
+    def make(*, objective: Objective = RMSE, n: int = 60, **changes: Any) -> RunRecord:
+        return replace(whole_record(objective=objective, n=n), **changes)
 
     return make
