@@ -211,4 +211,5 @@ def _digest(labels: tuple[str, ...], reads: tuple[tuple[tuple[int, ...], bool], 
     for index, (inputs, ordered) in enumerate((*reads, (outputs, True))):
         for position, source in enumerate(inputs):
             edges[index, source] += np.uint64(1 << position if ordered else 1)
-    return canonical_digests(words[None], edges[None])[0]
+    found: bytes = canonical_digests(words[None], edges[None])[0]
+    return found.decode()

@@ -77,10 +77,11 @@ def _refine(colours: U64, weights: U64) -> U64:
 
 def _split_twins(colours: U64, edges: NDArray[np.unsignedinteger]) -> U64:
     """Tell apart nodes of one colour that read the same and are read by the same: any order of them gives the same graph."""
-    same = colours[:, :, None] == colours[:, None, :]
-    same &= (edges[:, :, None, :] == edges[:, None, :, :]).all(axis=3)
-    same &= (edges[:, :, :, None] == edges[:, :, None, :]).all(axis=1)
-    rank = np.tril(same, -1).sum(axis=2).astype(np.uint64)
+    row, later, earlier = np.nonzero(np.tril(colours[:, :, None] == colours[:, None, :], -1))
+    twins = (edges[row, later] == edges[row, earlier]).all(axis=1)
+    twins &= (edges[row, :, later] == edges[row, :, earlier]).all(axis=1)
+    rank = np.zeros(colours.shape, dtype=np.uint64)
+    np.add.at(rank, (row[twins], later[twins]), np.uint64(1))
     return np.where(rank > 0, _mix(colours + rank * _BACK), colours)
 
 
@@ -208,7 +209,10 @@ def _canonical_certificates(labels: U64, edges: NDArray[np.unsignedinteger]) -> 
     return certificates
 
 
-def canonical_digests(labels: U64, edges: NDArray[np.unsignedinteger]) -> list[str]:
+_HEX = np.array([f"{byte:02x}" for byte in range(256)], dtype="S2")
+
+
+def canonical_digests(labels: U64, edges: NDArray[np.unsignedinteger]) -> NDArray[np.bytes_]:
     """Digests equal exactly for isomorphic graphs (up to collisions of a 128-bit BLAKE2b).
 
     Args:
@@ -216,23 +220,36 @@ def canonical_digests(labels: U64, edges: NDArray[np.unsignedinteger]) -> list[s
         edges: `(n, k, k)` kinds of edges, uint8 or uint64.
 
     Returns:
-        `n` hexadecimal strings of 32 characters.
+        `S32` hexadecimal texts, shape `(n,)`.
     """
+    digests = np.empty(len(edges), dtype="S32")
     if edges.dtype != np.uint8:
         narrow = edges.reshape(len(edges), -1).max(axis=1, initial=0) < 256
-        if narrow.all():
-            return canonical_digests(labels, edges.astype(np.uint8))
         if narrow.any():
-            digests = np.empty(len(edges), dtype=object)
-            digests[narrow] = canonical_digests(labels[narrow], edges[narrow])
-            digests[~narrow] = canonical_digests(labels[~narrow], edges[~narrow])
-            return list(digests)
+            digests[narrow] = canonical_digests(labels[narrow], edges[narrow].astype(np.uint8))
+        if not narrow.all():
+            digests[~narrow] = _digest_chunks(labels[~narrow], edges[~narrow])
+        return digests
+    return _digest_chunks(labels, edges)
+
+
+def _digest_chunks(labels: U64, edges: NDArray[np.unsignedinteger]) -> NDArray[np.bytes_]:
     size = labels.shape[1]
     step = max(1, _CHUNK_CELLS // (size * size))
-    certificates = [
-        c
+    person = str(size).encode()
+    raw = [
+        blake2b(c, digest_size=16, person=person).digest()
         for start in range(0, len(labels), step)
         for c in _canonical_certificates(labels[start : start + step], edges[start : start + step])
     ]
-    known = {c: blake2b(c, digest_size=16, person=str(size).encode()).hexdigest() for c in set(certificates)}
-    return [known[c] for c in certificates]
+    return _HEX[np.frombuffer(b"".join(raw), dtype=np.uint8).reshape(-1, 16)].view("S32").ravel()
+
+
+def group_rows(table: NDArray[np.int32]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Equal rows of a table, shape `(n, column)`: index of the first row of each group, and the group of each row."""
+    words = table.astype(np.uint64)
+    words += np.arange(1, table.shape[1] + 1, dtype=np.uint64) << np.uint64(32)
+    _, first, group = np.unique(_mix(words * _STEP).sum(axis=1), return_index=True, return_inverse=True)
+    if not (table == table[first[group]]).all():
+        _, first, group = np.unique(table, axis=0, return_index=True, return_inverse=True)
+    return first, group.reshape(-1)

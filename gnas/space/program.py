@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from threading import Lock
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,12 +23,15 @@ from gnas.architecture import (
     label_text,
     label_words,
 )
-from gnas.canonical import canonical_digests
+from gnas.canonical import canonical_digests, group_rows
 from gnas.space.cube import ALWAYS, Cube, CubeEvaluator
 from gnas.space.protocol import Choice, Codes
 
 Wire = tuple[tuple[Cube, int], ...]
 """Which supernode an input reads: alternatives that exclude each other; none holding, the input is absent."""
+
+_NEW_LABEL = Lock()
+"""Spaces may be used from several threads; kept out of the instances so that they can be pickled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,30 +212,49 @@ class Program:
         taken = {n: self.choices[self._index[n]].values[c] for n, c in codes.items() if c >= 0}
         op, params = node.label(taken, codes)
         text = label_text(op, params, node.ordered)
-        if text not in self._label_ids:
-            self._label_ids[text] = len(self._labels)
-            self._labels.append((op, params))
-            self._label_words.append(label_words(text))
-            self._vanishing.append(op == NONE)
-            self._bypassed.append(op == IDENTITY and not params)
+        with _NEW_LABEL:
+            if text not in self._label_ids:
+                self._labels.append((op, params))
+                self._label_words.append(label_words(text))
+                self._vanishing.append(op == NONE)
+                self._bypassed.append(op == IDENTITY and not params)
+                self._label_ids[text] = len(self._labels) - 1
         self._tables[i][picked] = self._label_ids[text]
         return self._label_ids[text]
 
     def decode(self, code: Codes, assignment: Assignment) -> Architecture:
         """The pruned architecture of one row, shape `(choice,)`."""
-        graphs = self.graphs(code[None])
-        live = np.flatnonzero(graphs.live[:, 0]).tolist()
-        place = {old: new for new, old in enumerate(live)}
-        nodes = []
-        for i in live:
-            op, params = self._labels[int(graphs.labels[i, 0])]
-            inputs = tuple(place[int(r[0])] for r in graphs.reads[i] if r[0] >= 0)
-            nodes.append(Node(op, params, inputs, self.nodes[i].name, self.nodes[i].ordered))
-        return Architecture(tuple(nodes), tuple(place[int(o[0])] for o in graphs.outputs if o[0] >= 0), assignment)
+        taken: list[int] = code.tolist()
+        known: dict[Cube, bool] = {}
 
-    def labelled_keys(self, codes: Codes) -> list[bytes]:
-        """Bytes equal exactly for equal pruned graphs, the names of the nodes counting."""
-        return _keys(self.graphs(codes))
+        def holds(cube: Cube) -> bool:
+            if cube not in known:
+                known[cube] = all(taken[self._index[name]] in codes for name, codes in cube)
+            return known[cube]
+
+        def follow(wires: Iterable[Wire]) -> list[int]:
+            return [place[node] for wire in wires for cube, node in wire if node in place and holds(cube)]
+
+        nodes: list[Node] = []
+        place: dict[int, int] = {}
+        for i, node in enumerate(self.nodes):
+            if not holds(node.when):
+                continue
+            inputs = follow(node.wires)
+            if node.wires and not inputs:
+                continue
+            picked = tuple(taken[self._index[name]] for name in self._label_choices[i])
+            op, params = self._labels[self._label_id(i, picked)]
+            place[i] = len(nodes)
+            nodes.append(Node(op, params, tuple(inputs), node.name, node.ordered))
+        outputs = follow(self.outputs)
+        if len(outputs) < len(self.outputs):
+            return Architecture((), (), assignment)
+        return Architecture(tuple(nodes), tuple(outputs), assignment).pruned()
+
+    def labelled_graphs(self, codes: Codes) -> NDArray[np.int32]:
+        """Rows equal exactly for equal pruned graphs, the names of the nodes counting; shape `(n, column)`."""
+        return _tables(self.graphs(codes))
 
     def digests(self, codes: Codes) -> NDArray[np.bytes_]:
         """Canonical digests, `S32`, shape `(n,)`."""
@@ -239,19 +262,15 @@ class Program:
         found = np.empty(len(codes), dtype="S32")
         if not len(codes):
             return found
-        keys = _keys(graphs)
-        first: dict[bytes, int] = {}
-        group = np.array([first.setdefault(k, len(first)) for k in keys], dtype=np.int64)
-        chosen = np.empty(len(first), dtype=np.int64)
-        chosen[group[::-1]] = np.arange(len(codes))[::-1]
-        unique = np.empty(len(first), dtype="S32")
+        chosen, group = group_rows(_tables(graphs))
+        unique = np.empty(len(chosen), dtype="S32")
         sizes = graphs.live[:, chosen].sum(axis=0)
         for size in np.unique(sizes).tolist():
             these = np.flatnonzero(sizes == size)
             unique[these] = self._digests_of_size(graphs, chosen[these], size)
         return unique[group]
 
-    def _digests_of_size(self, graphs: Graphs, rows: NDArray[np.int64], size: int) -> list[bytes]:
+    def _digests_of_size(self, graphs: Graphs, rows: NDArray[np.int64], size: int) -> NDArray[np.bytes_]:
         words = np.array([*self._label_words, label_words(OUTPUT_LABEL)], dtype=np.uint64)
         live = graphs.live[:, rows]
         nodes = np.nonzero(live.T)[1].reshape(len(rows), size)
@@ -263,7 +282,7 @@ class Program:
         for i, (node, wires) in enumerate(zip(self.nodes, graphs.reads, strict=True)):
             _connect(edges, place, np.where(live[i], place[i], -1), [w[rows] for w in wires], node.ordered)
         _connect(edges, place, np.full(len(rows), size), [o[rows] for o in graphs.outputs], True)
-        return [d.encode() for d in canonical_digests(words[taken], edges)]
+        return canonical_digests(words[taken], edges)
 
     def _edge_type(self) -> type[np.uint8] | type[np.uint64]:
         ordered = max([len(self.outputs), *(len(n.wires) for n in self.nodes if n.ordered)])
@@ -304,11 +323,10 @@ def _connect(
         position[here] += np.uint64(1)
 
 
-def _keys(graphs: Graphs) -> list[bytes]:
+def _tables(graphs: Graphs) -> NDArray[np.int32]:
+    """Labels, reads and outputs of the live nodes as rows; shape `(n, column)`."""
     parts = [np.where(graphs.live, graphs.labels, np.int32(-1))]
     for live, wires in zip(graphs.live, graphs.reads, strict=True):
         parts.extend(np.where(live, w, np.int32(-1))[None] for w in wires)
     parts.extend(o[None] for o in graphs.outputs)
-    packed = np.ascontiguousarray(np.concatenate(parts).T)
-    keys: list[bytes] = packed.view(f"V{packed.shape[1] * 4}").ravel().tolist()
-    return keys
+    return np.ascontiguousarray(np.concatenate(parts).T)
