@@ -27,7 +27,7 @@ def count_constrained(choices: Sequence[Choice], constraints: Iterable[Constrain
         SpaceError: The constraints tie too many choices.
     """
     constraints = tuple(constraints)
-    named = _with_parents({n for c in constraints for n in c.choices}, choices)
+    named = with_parents({n for c in constraints for n in c.choices}, choices)
     tied = [c for c in choices if c.name in named]
     tree = AssignmentTree(tied)
     if tree.count > ENUMERABLE:
@@ -54,7 +54,8 @@ def count_constrained(choices: Sequence[Choice], constraints: Iterable[Constrain
     return total
 
 
-def _with_parents(names: set[str], choices: Sequence[Choice]) -> set[str]:
+def with_parents(names: set[str], choices: Sequence[Choice]) -> set[str]:
+    """The names and those of all choices they depend on."""
     by_name = {c.name: c for c in choices}
     found, fresh = set(names), list(names)
     while fresh:

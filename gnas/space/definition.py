@@ -28,6 +28,7 @@ class Definition:
         constraints: What valid assignments must fulfil beyond their conditions.
         inputs: Names of the model inputs it may read.
         places: Where each choice stands in the file.
+        cells: Names of its cells.
         description, source: Texts of the definition.
         file: Name of the file, for messages.
     """
@@ -36,6 +37,7 @@ class Definition:
     constraints: tuple[Constraint, ...]
     inputs: tuple[str, ...]
     places: Mapping[str, str]
+    cells: tuple[str, ...]
     description: str
     source: str
     file: str
@@ -74,6 +76,7 @@ def compile_definition(text: str, file: str, restrict: Mapping[str, Iterable[Val
         read_constraints(data.get("constraints"), program, data.at("constraints")),
         inputs,
         registry.places,
+        tuple(cells),
         str(data.get("description") or ""),
         str(data.get("source") or ""),
         file,

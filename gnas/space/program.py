@@ -26,6 +26,7 @@ from gnas.architecture import (
 from gnas.canonical import canonical_digests, group_rows
 from gnas.space.cube import ALWAYS, Cube, CubeEvaluator
 from gnas.space.protocol import Choice, Codes
+from gnas.space.tree import AssignmentTree
 
 Wire = tuple[tuple[Cube, int], ...]
 """Which supernode an input reads: alternatives that exclude each other; none holding, the input is absent."""
@@ -119,6 +120,19 @@ class Graphs:
     reads: tuple[tuple[NDArray[np.int32], ...], ...]
     outputs: tuple[NDArray[np.int32], ...]
 
+    def rows(self) -> NDArray[np.int32]:
+        """Labels, reads and outputs of the live nodes, shape `(n, column)`: equal rows are equal graphs, names of nodes counting."""
+        parts = [np.where(self.live, self.labels, np.int32(-1))]
+        for live, wires in zip(self.live, self.reads, strict=True):
+            parts.extend(np.where(live, w, np.int32(-1))[None] for w in wires)
+        parts.extend(o[None] for o in self.outputs)
+        return np.ascontiguousarray(np.concatenate(parts).T)
+
+    def take(self, rows: NDArray[np.int64]) -> Graphs:
+        """Some rows of the batch, repeated as often as they are listed."""
+        reads = tuple(tuple(w[rows] for w in wires) for wires in self.reads)
+        return Graphs(self.live[:, rows], self.labels[:, rows], reads, tuple(o[rows] for o in self.outputs))
+
 
 class Program:
     """Evaluates the compiled graph of a space.
@@ -133,7 +147,7 @@ class Program:
         self.choices, self.nodes, self.outputs = tuple(choices), tuple(nodes), tuple(outputs)
         self._index = {c.name: i for i, c in enumerate(self.choices)}
         self._sizes = {c.name: len(c.values) for c in self.choices}
-        self._label_choices = tuple(node.label_choices() for node in self.nodes)
+        self.label_choices = tuple(node.label_choices() for node in self.nodes)
         self._label_ids: dict[str, int] = {}
         self._labels: list[tuple[str, tuple[tuple[str, Value], ...]]] = []
         self._label_words: list[tuple[int, int]] = []
@@ -180,7 +194,7 @@ class Program:
 
     def _label_column(self, i: int, codes: Codes, present: NDArray[np.bool_]) -> NDArray[np.int32]:
         """Label indices of one supernode, each combination of the choices it depends on evaluated once."""
-        names = self._label_choices[i]
+        names = self.label_choices[i]
         column = np.full(len(codes), -1, dtype=np.int32)
         if not present.any():
             return column
@@ -207,11 +221,14 @@ class Program:
         known = self._tables[i].get(picked)
         if known is not None:
             return known
-        names, node = self._label_choices[i], self.nodes[i]
+        names, node = self.label_choices[i], self.nodes[i]
         codes = dict(zip(names, picked, strict=True))
         taken = {n: self.choices[self._index[n]].values[c] for n, c in codes.items() if c >= 0}
         op, params = node.label(taken, codes)
-        text = label_text(op, params, node.ordered)
+        self._tables[i][picked] = self._register(label_text(op, params, node.ordered), op, params)
+        return self._tables[i][picked]
+
+    def _register(self, text: str, op: str, params: tuple[tuple[str, Value], ...]) -> int:
         with _NEW_LABEL:
             if text not in self._label_ids:
                 self._labels.append((op, params))
@@ -219,8 +236,19 @@ class Program:
                 self._vanishing.append(op == NONE)
                 self._bypassed.append(op == IDENTITY and not params)
                 self._label_ids[text] = len(self._labels) - 1
-        self._tables[i][picked] = self._label_ids[text]
         return self._label_ids[text]
+
+    def label_domain(self, i: int) -> NDArray[np.int32]:
+        """Every label supernode `i` can have, whose label choices must depend on nothing but each other; sorted."""
+        names = self.label_choices[i]
+        tree = AssignmentTree([c for c in self.choices if c.name in names])
+        order = [[c.name for c in self.choices if c.name in names].index(n) for n in names]
+        codes = tree.unrank(np.arange(tree.count))[:, order]
+        return np.unique(np.array([self._label_id(i, tuple(row)) for row in codes.tolist()], dtype=np.int32))
+
+    def domain_label(self, domain: NDArray[np.int32]) -> int:
+        """A label that stands for any one of `domain`."""
+        return self._register(f"any of {domain.tolist()}", "any", (("of", tuple(domain.tolist())),))
 
     def decode(self, code: Codes, assignment: Assignment) -> Architecture:
         """The pruned architecture of one row, shape `(choice,)`."""
@@ -243,7 +271,7 @@ class Program:
             inputs = follow(node.wires)
             if node.wires and not inputs:
                 continue
-            picked = tuple(taken[self._index[name]] for name in self._label_choices[i])
+            picked = tuple(taken[self._index[name]] for name in self.label_choices[i])
             op, params = self._labels[self._label_id(i, picked)]
             place[i] = len(nodes)
             nodes.append(Node(op, params, tuple(inputs), node.name, node.ordered))
@@ -252,17 +280,15 @@ class Program:
             return Architecture((), (), assignment)
         return Architecture(tuple(nodes), tuple(outputs), assignment).pruned()
 
-    def labelled_graphs(self, codes: Codes) -> NDArray[np.int32]:
-        """Rows equal exactly for equal pruned graphs, the names of the nodes counting; shape `(n, column)`."""
-        return _tables(self.graphs(codes))
-
     def digests(self, codes: Codes) -> NDArray[np.bytes_]:
         """Canonical digests, `S32`, shape `(n,)`."""
-        graphs = self.graphs(codes)
-        found = np.empty(len(codes), dtype="S32")
-        if not len(codes):
-            return found
-        chosen, group = group_rows(_tables(graphs))
+        return self.digest_graphs(self.graphs(codes))
+
+    def digest_graphs(self, graphs: Graphs) -> NDArray[np.bytes_]:
+        """Canonical digests of pruned graphs, `S32`, shape `(n,)`; equal rows are canonicalised once."""
+        if not graphs.live.shape[1]:
+            return np.empty(0, dtype="S32")
+        chosen, group = group_rows(graphs.rows())
         unique = np.empty(len(chosen), dtype="S32")
         sizes = graphs.live[:, chosen].sum(axis=0)
         for size in np.unique(sizes).tolist():
@@ -321,12 +347,3 @@ def _connect(
         kind = np.left_shift(np.uint64(1), position[here]) if ordered else np.uint64(1)
         edges[here, reader[here], place[wire[here], here]] += np.asarray(kind).astype(edges.dtype)
         position[here] += np.uint64(1)
-
-
-def _tables(graphs: Graphs) -> NDArray[np.int32]:
-    """Labels, reads and outputs of the live nodes as rows; shape `(n, column)`."""
-    parts = [np.where(graphs.live, graphs.labels, np.int32(-1))]
-    for live, wires in zip(graphs.live, graphs.reads, strict=True):
-        parts.extend(np.where(live, w, np.int32(-1))[None] for w in wires)
-    parts.extend(o[None] for o in graphs.outputs)
-    return np.ascontiguousarray(np.concatenate(parts).T)

@@ -138,6 +138,13 @@ class YamlSpace:
         """Number of assignments before constraints."""
         return self._tree.count
 
+    def complete_first(self, codes: Codes) -> Codes:
+        """Rows in which active choices without a value take their first."""
+        codes = codes.copy()
+        for column in range(len(self.choices)):
+            codes[self._moves.active(codes, column) & (codes[:, column] < 0), column] = 0
+        return codes
+
     def with_value(self, column: int, code: int, pool: Codes, rng: np.random.Generator) -> Codes | None:
         """A valid row in which the choice of `column` takes `code`, made by changing rows of `pool`; None if none was found."""
         rows = pool[:64].copy()
