@@ -67,8 +67,15 @@ class Baseline(Protocol):
 
     name: str
 
-    def evaluate(self, task: Task, seed: int) -> Mapping[Part, Mapping[str, float]]:
-        """Metrics on validation and, where the task is not sealed, on test. `refit` follows the task's protocol."""
+    def evaluate(self, task: Task, seed: int, *, refit: bool = False) -> Mapping[Part, Mapping[str, float]]:
+        """Metrics on validation and, where the task is not sealed, on test.
+
+        Args:
+            task: The problem.
+            seed: Of the models.
+            refit: Whether the model read on test is fitted on training and validation together, once its
+                hyper-parameters are chosen on validation.
+        """
         ...
 
 
