@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from gnas.space.protocol import Space
 
 RESULTS = "results.json"
+LATENCY_CHECK_EXAMPLES = 5
 COST_EXAMPLES = 16
 """Training examples over which a candidate's costs are counted, per example."""
 _COSTS = ("n_params", "macs", "memory_bytes", "latency_ms", "latency_low_ms", "latency_high_ms")
@@ -373,7 +374,8 @@ def latency_measure(space: Space, task: Task, out: Path) -> Measure:
 
     def measure(architecture: Architecture) -> dict[str, float]:
         network = _fresh(space, architecture)
-        return dict(meter.measure(network, task.example(1), task.dynamic_axes()).as_values())
+        checks = (task.example(LATENCY_CHECK_EXAMPLES),)
+        return dict(meter.measure(network, task.example(1), task.dynamic_axes(), checks).as_values())
 
     return measure
 

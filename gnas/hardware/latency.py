@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -77,14 +77,23 @@ class OnnxLatencyMeter:
         self._reference: Callable[[], object] | None = None
         self._milliseconds: float | None = None
 
-    def measure(self, network: nn.Module, example: Example, dynamic_axes: DynamicAxes) -> Measurement:
+    def measure(
+        self, network: nn.Module, example: Example, dynamic_axes: DynamicAxes, checks: Sequence[Example] = ()
+    ) -> Measurement:
         """Exports, checks and times a network.
+
+        Args:
+            network: What to measure.
+            example: What one forward is timed on.
+            dynamic_axes: Axes of each input that vary, with their names.
+            checks: Examples of other sizes; the first is what the exporter traces, and the export must agree on all.
 
         Raises:
             ExportError: The network cannot be written as ONNX.
             MissingExtraError: The extra `edge` is not installed.
         """
-        return self.measure_onnx(fast_onnx(network, example, dynamic_axes), example)
+        traced, *others = (*checks, example)
+        return self.measure_onnx(fast_onnx(network, traced, dynamic_axes, checks=others), example)
 
     def measure_onnx(self, model: bytes, example: Example) -> Measurement:
         """Times an exported model on `example`."""
