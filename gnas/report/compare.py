@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from statistics import fmean, stdev
 from typing import Literal
 
 from gnas.evaluation import Direction, Objective
 from gnas.results import FinalRow, RowKind, RunResults
 
-Standing = Literal["beats", "ahead", "behind"]
-"""`beats`: better, the difference's interval excludes zero; `ahead`: better in the mean only; `behind`: not better."""
+Standing = Literal["beats", "ahead", "behind", "same"]
+"""`beats`: better, the difference's interval excludes zero; `ahead`: better in the mean only; `behind`: not better;
+`same`: the other is the same architecture."""
 
 _ORDER: tuple[RowKind, ...] = (
     "finalist",
@@ -134,7 +135,7 @@ def comparison_table(results: RunResults) -> list[ComparisonRow]:
     objective = objective_of(results)
     groups = _groups(results.finals)
     chosen = chosen_name(results)
-    reference = _by_seed(groups.get(("finalist", chosen), []), objective)
+    reference = groups.get(("finalist", chosen), [])
     rows = [_row(key, members, objective, chosen, reference) for key, members in groups.items()]
     return sorted(rows, key=lambda row: (_ORDER.index(row.kind), not row.chosen))
 
@@ -209,11 +210,14 @@ def _row(
     rows: Sequence[FinalRow],
     objective: Objective,
     chosen: str,
-    reference: Mapping[int, float],
+    reference: Sequence[FinalRow],
 ) -> ComparisonRow:
     kind, name = key
     good = _good(rows, objective)
     is_chosen = kind == "finalist" and name == chosen
+    gap = None if is_chosen else difference(_by_seed(reference, objective), _by_seed(good, objective), objective)
+    if gap is not None and rows[0].digest and rows[0].digest == reference[0].digest:
+        gap = replace(gap, standing="same")
     return ComparisonRow(
         kind=kind,
         name=name,
@@ -225,7 +229,7 @@ def _row(
         validation=_spreads([row.validation for row in good]),
         test=_spreads([row.test for row in good]),
         costs={name: value.mean for name, value in _spreads([row.costs for row in good]).items()},
-        difference=None if is_chosen else difference(reference, _by_seed(good, objective), objective),
+        difference=gap,
         seconds=sum(row.seconds for row in rows),
         cpu_seconds=sum(row.cpu_seconds for row in rows),
         reasons=tuple(dict.fromkeys(row.reason or f"no finite {objective.name}" for row in rows if row not in good)),

@@ -14,8 +14,8 @@ from gnas.report.progress import good
 from gnas.report.text import choice_value
 
 _FEWEST = 10
-_TREES = 32
-_MOST_CHOICES = 64
+_TREES = 24
+_MOST_CHOICES = 48
 _INACTIVE = "(inactive)"
 
 

@@ -65,7 +65,8 @@ def verdict(rows: Sequence[ComparisonRow], objective: Objective, *, complete: bo
         )
     claims = tuple(Claim(rival, _clause(rival, rival.difference, objective)) for rival in rivals if rival.difference)
     standings = [rival.difference.standing for rival in rivals if rival.difference]
-    tone: Tone = "good" if "behind" not in standings else "bad" if set(standings) == {"behind"} else "mixed"
+    ahead = [standing in ("beats", "ahead") for standing in standings]
+    tone: Tone = "good" if all(ahead) else "mixed" if any(ahead) else "bad"
     return Verdict(f"{lead}: it {_join([c.text for c in claims])}.", tone, claims, caveats)
 
 
@@ -86,6 +87,8 @@ def _clause(rival: ComparisonRow, gap: Difference, objective: Objective) -> str:
     name = {"baseline": f"the best baseline, {rival.name}", "default_network": "the unsearched default network"}.get(
         rival.kind, "random search at equal cost"
     )
+    if gap.standing == "same":
+        return f"is the same architecture as that of {name}"
     mean, interval = text.gap(gap.mean, gap.low, gap.high)
     detail = f"difference {mean}, 95 % interval {interval}" if interval else f"difference {mean}"
     if gap.standing == "beats":

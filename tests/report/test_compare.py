@@ -100,3 +100,14 @@ def test_without_a_chosen_name_validation_decides_and_test_has_no_say():
 def test_empty_results_have_an_empty_table():
     assert comparison_table(results()) == []
     assert chosen_name(results()) == ""
+
+
+def test_the_same_architecture_is_neither_better_nor_worse():
+    table = comparison_table(
+        results(
+            row("finalist", "finalist 1", 0, 0.5, digest="d"),
+            row("random_search", "random search 1", 0, 0.5, digest="d"),
+            row("default_network", "default network", 0, 0.5, digest="e"),
+        )
+    )
+    assert [r.difference.standing for r in table[1:]] == ["behind", "same"]

@@ -78,3 +78,15 @@ def test_finalists_that_all_failed():
     finals = (FinalRow("finalist", "finalist 1", 0, reason="OutOfMemoryError"),)
     table = comparison_table(RunResults("rmse", "minimize", finals, ""))
     assert "every retraining of the finalists failed" in verdict(table, RMSE, complete=True, evaluated=3).sentence
+
+
+def test_random_search_that_found_the_same_architecture():
+    finals = tuple(
+        FinalRow(kind, kind, 0, digest="d", validation={"rmse": 0.5}, test={"rmse": 0.5})
+        for kind in ("finalist", "random_search")
+    )
+    found = verdict(
+        comparison_table(RunResults("rmse", "minimize", finals, "finalist")), RMSE, complete=True, evaluated=3
+    )
+    assert "is the same architecture as that of random search at equal cost" in found.sentence
+    assert found.tone == "bad"
