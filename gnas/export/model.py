@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import tempfile
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from types import ModuleType
 
@@ -27,8 +28,7 @@ from gnas.hardware.inputs import Example, ordered
 from gnas.hardware.onnx import dynamic_shapes, fast_onnx, quiet
 from gnas.hardware.runtime import OnnxSession, difference, to_arrays
 
-EXAMPLES = 100
-_BATCHES = (EXAMPLES, 1, 2, 7)
+_BATCHES = (100, 1, 2, 7)
 _OWN = ("model.py", "weights.safetensors", "model.onnx", "model.pt2", "architecture.json", "parity.json", "README.md")
 
 Run = Callable[[Example], NDArray[np.generic]]
@@ -79,64 +79,116 @@ def _write(
 ) -> ExportReport:
     from safetensors.torch import save
 
-    examples = _examples(task)
-    expected = [_torch_run(network)(example) for example in examples]
     state = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in network.state_dict().items()}
     (folder / "weights.safetensors").write_bytes(save(state))
     takeaway = dict(task.takeaway())
     usage = takeaway.pop("README.md", "")
     for name, text in {**takeaway, "architecture.json": architecture.to_json() + "\n"}.items():
         (folder / name).write_text(text, encoding="utf-8")
-    differences: dict[str, float] = {}
-    problems: list[str] = []
-
-    def compare(name: str, run: Run) -> None:
-        differences[name] = max(difference(a, run(example)) for a, example in zip(expected, examples, strict=True))
-
+    writer = _Writer(network, task, folder)
     if "model.py" in formats:
-        facts = {"made by": f"gnas {gnas.__version__}", "task": task.name, **origin.facts(), "licence": _LICENCE}
-        (folder / "model.py").write_text(model_source(network, task.inputs, facts), encoding="utf-8")
-        compare("model.py", _torch_run(_load_written(folder / "model.py")))
-        _agree("model.py", differences["model.py"], problems)
+        writer.source(origin)
     if "onnx" in formats:
-        axes = task.dynamic_axes()
-        model = fast_onnx(network, examples[-1], axes, checks=examples[:-1], preferred=TOLERANCE)
-        (folder / "model.onnx").write_bytes(model)
-        compare("model.onnx", _onnx_run(OnnxSession(folder / "model.onnx")))
-        _agree("model.onnx", differences["model.onnx"], problems)
+        writer.onnx()
     if "pt2" in formats:
-        try:
-            compare("model.pt2", _torch_run(_write_program(network, examples[-1], task, folder / "model.pt2")))
-        except Exception as error:  # torch.export raises anything
-            (folder / "model.pt2").unlink(missing_ok=True)
-            reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-            problems.append(f"model.pt2 was not written: torch.export: {reason[:200]}")
-        else:
-            if differences["model.pt2"] > TOLERANCE:
-                (folder / "model.pt2").unlink()
-                problems.append(f"model.pt2 was not kept: it differs by {differences.pop('model.pt2'):.2g}")
-    count = len(expected[0])
-    (folder / "parity.json").write_text(_parity_json(count, differences, problems), encoding="utf-8")
+        writer.program()
+    (folder / "parity.json").write_text(writer.parity_json(), encoding="utf-8")
     files = sorted([*(path.name for path in folder.iterdir()), "README.md"])
-    report = ExportReport(folder, tuple(files), count, differences, tuple(problems))
+    report = ExportReport(folder, tuple(files), writer.count, writer.differences, tuple(writer.problems))
     (folder / "README.md").write_text(readme(task, architecture, network, report, origin, usage), encoding="utf-8")
     return report
 
 
-def _examples(task: Task) -> list[dict[str, Tensor]]:
-    """Model inputs in batches of several sizes, from many to a few; the last is the one exporters trace."""
-    sizes = dict.fromkeys(min(size, task.size("train")) for size in _BATCHES)
-    return [dict(task.example(size)) for size in sizes]
+class _Writer:
+    """Writes a network in one form after the other and compares each with it.
 
+    Attributes:
+        count: Number of examples compared.
+        differences: By file.
+        problems: What is to be told.
+    """
 
-def _agree(name: str, worst: float, problems: list[str]) -> None:
-    """Beyond float rounding it is another function; a little beyond the tolerance is told."""
-    if worst > 10 * TOLERANCE:
-        raise ExportError(
-            f"{name} computes something else than the model: outputs differ by {worst:.2g} of their scale"
+    def __init__(self, network: Network, task: Task, folder: Path) -> None:
+        self._network, self._task, self._folder = network, task, folder
+        sizes = dict.fromkeys(min(size, task.size("train")) for size in _BATCHES)
+        # The last one, of a few examples, is what exporters trace.
+        self._examples = [dict(task.example(size)) for size in sizes]
+        self._expected = [_torch_run(network)(example) for example in self._examples]
+        self._rounding = self._own_rounding()
+        self.count = len(self._expected[0])
+        self.differences: dict[str, float] = {}
+        self.problems: list[str] = []
+
+    def source(self, origin: Origin) -> None:
+        """`model.py`."""
+        facts = {"made by": f"gnas {gnas.__version__}", "task": self._task.name, **origin.facts(), "licence": _LICENCE}
+        path = self._folder / "model.py"
+        path.write_text(model_source(self._network, self._task.inputs, facts), encoding="utf-8")
+        self._compare(path.name, _torch_run(_load_written(path)))
+
+    def onnx(self) -> None:
+        """`model.onnx`."""
+        *checks, traced = self._examples
+        model = fast_onnx(
+            self._network,
+            traced,
+            self._task.dynamic_axes(),
+            checks=checks,
+            tolerance=self._limit,
+            preferred=TOLERANCE,
         )
-    if worst > TOLERANCE:
-        problems.append(f"{name} differs by {worst:.2g} of the outputs' scale, more than {TOLERANCE:g}")
+        path = self._folder / "model.onnx"
+        path.write_bytes(model)
+        self._compare(path.name, _onnx_run(OnnxSession(path)))
+
+    def program(self) -> None:
+        """`model.pt2`; its failure is a problem to tell."""
+        path = self._folder / "model.pt2"
+        try:
+            self._compare(path.name, _torch_run(_write_program(self._network, self._examples[-1], self._task, path)))
+        except Exception as error:  # torch.export raises anything
+            path.unlink(missing_ok=True)
+            self.differences.pop(path.name, None)
+            reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+            self.problems.append(f"model.pt2 was not written: {reason[:200]}")
+
+    def parity_json(self) -> str:
+        """What `parity.json` holds."""
+        content = {
+            "what": "largest difference of outputs from the searched model, divided by its largest output if above 1",
+            "tolerance": TOLERANCE,
+            "rounding": self._rounding,
+            "examples": self.count,
+            "differences": self.differences,
+            "warnings": self.problems,
+        }
+        return json.dumps(content, indent=1) + "\n"
+
+    @property
+    def _limit(self) -> float:
+        """Beyond it, two networks are not the same function computed in another order."""
+        return max(10 * TOLERANCE, 3 * self._rounding)
+
+    def _compare(self, name: str, run: Run) -> None:
+        pairs = zip(self._expected, self._examples, strict=True)
+        worst = max(difference(expected, run(example)) for expected, example in pairs)
+        if worst > self._limit:
+            raise ExportError(f"{name} is not the model: outputs differ by {worst:.2g} of their scale")
+        self.differences[name] = worst
+        if worst > TOLERANCE:
+            self.problems.append(
+                f"{name} differs by {worst:.2g} of the outputs' scale, more than {TOLERANCE:g}; single precision gives "
+                f"the model's own outputs to {self._rounding:.2g}"
+            )
+
+    def _own_rounding(self) -> float:
+        """Difference of the network from itself in double precision: how well its outputs are defined at all."""
+        run = _torch_run(copy.deepcopy(self._network).double())
+        exact = [
+            {name: tensor.double() if tensor.is_floating_point() else tensor for name, tensor in example.items()}
+            for example in self._examples
+        ]
+        return max(difference(run(example), value) for example, value in zip(exact, self._expected, strict=True))
 
 
 def _torch_run(network: nn.Module) -> Run:
@@ -185,17 +237,6 @@ class _Program(nn.Module):
     def forward(self, *inputs: Tensor) -> Tensor:
         output: Tensor = self._call(*inputs)
         return output
-
-
-def _parity_json(examples: int, differences: Mapping[str, float], problems: Iterable[str]) -> str:
-    content = {
-        "what": "largest difference of outputs from the searched model, divided by its largest output if above 1",
-        "tolerance": TOLERANCE,
-        "examples": examples,
-        "differences": dict(differences),
-        "warnings": list(problems),
-    }
-    return json.dumps(content, indent=1) + "\n"
 
 
 def _publish(source: Path, folder: Path, files: Iterable[str]) -> None:
