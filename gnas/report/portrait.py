@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from xml.etree import ElementTree
 
-from gnas.architecture import Assignment
 from gnas.errors import GnasError
 from gnas.evaluation import Evaluation
 from gnas.report.compare import ComparisonRow
@@ -40,8 +39,13 @@ def portraits(record: RunRecord, rows: tuple[ComparisonRow, ...]) -> tuple[Portr
     return tuple(_portrait(title, evaluation, record) for title, evaluation in _best(record, rows))
 
 
-def drawable(svg: str) -> str:
+def drawable(svg: str, scope: str, label: str) -> str:
     """A drawing as safe inline SVG.
+
+    Args:
+        svg: The drawing.
+        scope: Put before its ids, which must be unique in the page.
+        label: What it shows, for those who do not see it.
 
     Raises:
         ValueError: It is no well-formed SVG, or holds scripts, links or event handlers.
@@ -55,10 +59,13 @@ def drawable(svg: str) -> str:
     for element in root.iter():
         if str(element.tag).rpartition("}")[2] in _SCRIPTED:
             raise ValueError(f"element {element.tag!r} is not allowed")
-        for name, value in element.attrib.items():
+        for name, value in list(element.attrib.items()):
             plain = name.rpartition("}")[2].lower()
             if plain.startswith("on") or plain in {"href", "src"} or "url(" in value.replace("url(#", ""):
                 raise ValueError(f"attribute {name!r} is not allowed")
+            element.set(name, f"{scope}-{value}" if name == "id" else value.replace("url(#", f"url(#{scope}-"))
+    root.set("role", "img")
+    root.set("aria-label", label)
     ElementTree.register_namespace("", _SVG)
     return ElementTree.tostring(root, encoding="unicode")
 
@@ -78,9 +85,9 @@ def _portrait(title: str, evaluation: Evaluation, record: RunRecord) -> Portrait
         return Portrait(title, evaluation, remark="The space could not be read, so there is no drawing.")
     from gnas.space.draw import draw_svg
 
-    assignment: Assignment = evaluation.assignment
     try:
-        svg = drawable(draw_svg(record.space.decode(record.space.encode(dict(assignment)))))
+        architecture = record.space.decode(record.space.encode(dict(evaluation.assignment)))
+        svg = drawable(draw_svg(architecture), evaluation.digest, f"Drawing of {title}")
     except (GnasError, ValueError) as error:
         return Portrait(title, evaluation, remark=f"It could not be drawn: {error}")
     return Portrait(title, evaluation, svg)

@@ -91,6 +91,11 @@ def test_strings_of_the_run_are_escaped(whole: str) -> None:
     assert "molécules.csv line 12" in page.text
 
 
+def test_ids_are_unique(whole: str) -> None:
+    ids = [a["id"] for _, a in Page(whole).elements if "id" in a]
+    assert len(ids) == len(set(ids))
+
+
 def test_every_section_is_reached_from_the_navigation(whole: str) -> None:
     page = Page(whole)
     ids = [a["id"] for tag, a in page.elements if tag == "section"]

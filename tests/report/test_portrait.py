@@ -23,18 +23,21 @@ HEAD = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1 1">'
 )
 def test_drawings_with_anything_active_are_refused(body: str) -> None:
     with pytest.raises(ValueError, match=r"allowed|well-formed"):
-        drawable(f"{HEAD}{body}</svg>")
+        drawable(f"{HEAD}{body}</svg>", "a", "finalist 1")
 
 
 def test_something_else_is_no_drawing() -> None:
     with pytest.raises(ValueError, match="not an SVG"):
-        drawable("<p>x</p>")
+        drawable("<p>x</p>", "a", "finalist 1")
 
 
 def test_a_plain_drawing_keeps_its_content() -> None:
-    kept = drawable(f'{HEAD}<defs><marker id="m"/></defs><path marker-end="url(#m)"/><text>a &lt; ü</text></svg>')
+    kept = drawable(
+        f'{HEAD}<defs><marker id="m"/></defs><path marker-end="url(#m)"/><text>a &lt; ü</text></svg>', "a", "finalist 1"
+    )
     assert kept.startswith("<svg")
-    assert "url(#m)" in kept
+    assert "url(#a-m)" in kept
+    assert 'id="a-m"' in kept
     assert "a &lt; ü" in kept
 
 
