@@ -79,7 +79,8 @@ class PNA(nn.Module):
         degree = scatter(torch.ones_like(message[:, :1]), target, 0, n_atoms, "sum")
         total = scatter(torch.cat([message, message * message], 1), target, 0, n_atoms, "sum")
         mean, square = (total / degree.clamp(min=1.0)).chunk(2, 1)
-        deviation = (square - mean * mean).clamp(min=1e-5).sqrt()
+        variance = square - mean * mean
+        deviation = torch.where(variance > 1e-5, variance.clamp(min=1e-5).sqrt(), torch.zeros_like(variance))
         both = torch.cat([message, -message], 1)
         index = target.unsqueeze(1).expand_as(both)
         # NOTE: the initial value must take part (`include_self`): without it the ONNX exporters differ from torch.

@@ -196,7 +196,13 @@ def _atoms_out(inputs: tuple[TensorType, ...], params: Params) -> TensorType:
 
 def _convolved(inputs: tuple[TensorType, ...], params: Params) -> TensorType:
     _rows(inputs[1], "bond")
+    _check_steps(params)
     return _atoms_out(inputs, params)
+
+
+def _check_steps(params: Params) -> None:
+    if "steps" in params and whole(params, "steps") < 1:
+        raise InvalidShapeError("parameter", f"steps={params['steps']}", "1 or more")
 
 
 def _bonds_out(inputs: tuple[TensorType, ...], params: Params) -> TensorType:
@@ -221,6 +227,7 @@ def _embedded(inputs: tuple[TensorType, ...], params: Params) -> TensorType:
 
 
 def _read_out_type(inputs: tuple[TensorType, ...], params: Params) -> TensorType:
+    _check_steps(params)
     mode = str(params["mode"])
     times = len(_POOLS[mode]) if mode in _POOLS else 2 if mode == "set2set" else 1
     return TensorType("molecules", ("molecule", times * _rows(inputs[0], "atom")))
