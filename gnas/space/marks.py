@@ -75,7 +75,7 @@ def _convert(node: yaml.Node, path: str, source: str, loader: yaml.SafeLoader) -
         items.places = [_place(v, f"{path}[{i}]", source) for i, v in enumerate(node.value)]
         return items
     try:
-        return loader.construct_object(node, deep=True)  # type: ignore[no-untyped-call]
+        return loader.construct_object(node, deep=True)
     except yaml.YAMLError as error:
         raise SpaceError(f"not a plain value: {error}", place=_place(node, path, source)) from error
 
@@ -85,21 +85,28 @@ def _convert_mapping(node: yaml.MappingNode, path: str, source: str, loader: yam
     found.place = _place(node, path, source)
     found.places = {}
     for key_node, value_node in node.value:
-        key = _convert(key_node, path, source, loader)
-        if isinstance(key, bool) or not isinstance(key, str | int | float):
-            raise SpaceError(
-                "a key must be a name or a number",
-                place=_place(key_node, path, source),
-                value=key,
-                remedy="put words like yes, no, on, off and null in quotes",
-            )
-        key = str(key)
+        key = _key(key_node, path, source, loader)
         here = f"{path}.{key}" if path else key
         if key in found:
             raise SpaceError(f"key {key!r} stands twice", place=_place(key_node, here, source))
         found.places[key] = _place(key_node, here, source)
         found[key] = _convert(value_node, here, source, loader)
     return found
+
+
+def _key(node: yaml.Node, path: str, source: str, loader: yaml.SafeLoader) -> str:
+    """A key as text. `true`, `false` and `null` are their own text; what YAML 1.1 also takes for them is refused."""
+    key = _convert(node, path, source, loader)
+    if (isinstance(key, bool) or key is None) and node.value in ("true", "false", "null"):
+        return str(node.value)
+    if isinstance(key, bool) or not isinstance(key, str | int | float):
+        raise SpaceError(
+            "a key must be a name or a number",
+            place=_place(node, path, source),
+            value=key,
+            remedy="put words like yes, no, on and off in quotes",
+        )
+    return str(key)
 
 
 def suggestion(word: object, known: Iterable[str]) -> str:

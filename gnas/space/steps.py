@@ -81,7 +81,7 @@ class Expander:
         kind = kinds[0]
         if kind != "op":
             check_keys(
-                step, (*COMMON, kind, *(("on",) if kind == "either" else ("tied",) if kind == "cell" else ())), "a step"
+                step, (*COMMON, kind, *(("by",) if kind == "either" else ("tied",) if kind == "cell" else ())), "a step"
             )
         condition = when_cube(step["when"], scope, step.at("when")) if "when" in step else ALWAYS
         outer = scope
@@ -184,10 +184,10 @@ class Expander:
         if not isinstance(data, MarkedDict) or not data:
             raise SpaceError("`either` maps names to lists of steps", place=step.at("either"), value=data)
         entering = self._one(sources, step)
-        if "on" in step:
-            term = read_term(step["on"], scope, name, step.at("on"))
+        if "by" in step:
+            term = read_term(step["by"], scope, name, step.at("by"))
             if not term.choice or term.cases:
-                raise SpaceError("`on` names a choice", place=step.at("on"), value=step["on"], accepted="$name")
+                raise SpaceError("`by` names a choice", place=step.at("by"), value=step["by"], accepted="$name")
             choice = term.choice
             declared = [text_of(v) for v in scope.registry.declared[choice]]
             for key in data:

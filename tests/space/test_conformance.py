@@ -1,0 +1,21 @@
+from __future__ import annotations
+
+import pytest
+
+from gnas.space import YamlSpace, list_spaces, load_space
+from gnas.testing.spaces import SpaceTestCase
+from tests.space.definitions import ALL
+
+
+class TestSyntheticSpaces(SpaceTestCase):
+    @pytest.fixture(scope="class", params=sorted(ALL))
+    @classmethod
+    def space(cls, request: pytest.FixtureRequest) -> YamlSpace:
+        return YamlSpace(request.param, ALL[request.param], f"{request.param}.yaml")
+
+
+class TestShippedSpaces(SpaceTestCase):
+    @pytest.fixture(scope="class", params=[n for n in list_spaces() if n != "benchmarks/nasbench101"])
+    @classmethod
+    def space(cls, request: pytest.FixtureRequest) -> YamlSpace:
+        return load_space(request.param)
