@@ -11,48 +11,12 @@ import yaml
 from gnas.study import read_evaluations
 from gnas.testing.command_line import Outcome, invoke
 
-MOLECULES = [
-    "CCO",
-    "CCCO",
-    "CCCCO",
-    "CCCCCO",
-    "CC(C)O",
-    "CC(C)CO",
-    "c1ccccc1",
-    "Cc1ccccc1",
-    "CCc1ccccc1",
-    "c1ccccc1O",
-    "Cc1ccccc1O",
-    "CCN",
-    "CCCN",
-    "CCCCN",
-    "CC(C)=O",
-    "CCC(C)=O",
-    "CC(=O)O",
-    "CCC(=O)O",
-    "c1ccncc1",
-    "Cc1ccncc1",
-    "C1CCCCC1",
-    "CC1CCCCC1",
-    "C1CCCC1",
-    "CCOCC",
-    "CCOC",
-    "CCCl",
-    "CCCCl",
-    "CCBr",
-    "Clc1ccccc1",
-    "CCS",
-    "CC#N",
-    "CCC#N",
-    "C=CC",
-    "C=CCC",
-    "CCCCCC",
-    "CCCCCCC",
-    "CCCCCCCC",
-    "OCCO",
-    "NCCO",
-    "NCCN",
-]
+_SMILES = """
+CCO CCCO CCCCO CCCCCO CC(C)O CC(C)CO c1ccccc1 Cc1ccccc1 CCc1ccccc1 c1ccccc1O Cc1ccccc1O CCN CCCN CCCCN CC(C)=O
+CCC(C)=O CC(=O)O CCC(=O)O c1ccncc1 Cc1ccncc1 C1CCCCC1 CC1CCCCC1 C1CCCC1 CCOCC CCOC CCCl CCCCl CCBr Clc1ccccc1
+CCS CC#N CCC#N C=CC C=CCC CCCCCC CCCCCCC CCCCCCCC OCCO NCCO NCCN
+"""
+MOLECULES = _SMILES.split()
 PARTS = ("train", "train", "train", "validation", "test")
 
 

@@ -36,6 +36,12 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(autouse=True)
+def _no_export(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The export takes most of a tiny run and is tested elsewhere; the run of `finished` has it."""
+    monkeypatch.setattr("gnas.run._Run._export", lambda self: None)
+
+
 @pytest.fixture
 def copied(finished: Path, tmp_path: Path) -> Path:
     """A copy of it to damage."""
@@ -66,7 +72,7 @@ def test_an_op_that_raises_is_a_failed_trial(tmp_path: Path, monkeypatch: pytest
     assert all("ValueError: this op is broken" in e.reason for e in failed)
     assert "failed: ValueError: this op is broken" in outcome.err
     told(
-        invoke("plan", path, "--no-baselines", "--samples", "12"), 3, "molecular/small", "this op is broken", "conv=gin"
+        invoke("plan", path, "--no-baselines", "--samples", "8"), 3, "molecular/small", "this op is broken", "conv=gin"
     )
 
 
