@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -400,6 +401,5 @@ def _fresh(space: Space, architecture: Architecture) -> nn.Module:
 
 
 def _summary(task: Task) -> dict[str, object]:
-    from dataclasses import asdict
-
-    return asdict(task.summary)
+    plain: dict[str, object] = json.loads(json.dumps(asdict(task.summary)))
+    return plain

@@ -15,6 +15,7 @@ from gnas.domain import Part, Task
 from gnas.errors import DivergedError, OutOfMemoryError, OutOfTimeError
 from gnas.evaluate.flat import FlatParameters
 from gnas.evaluate.limits import Limits
+from gnas.evaluate.optimizers import Optimizer, make_optimizer
 from gnas.evaluate.recipe import Recipe
 from gnas.evaluate.schedule import PLATEAU_PATIENCE, factors
 from gnas.evaluation import Objective
@@ -180,7 +181,7 @@ class _Run:
 
     def fit(self, seed: int, on_epoch: OnEpoch | None, stop_after: int | None) -> None:
         recipe = self.recipe
-        optimizer = _optimizer(self.flat, recipe, self.device)
+        optimizer = make_optimizer(self.flat.flats, recipe)
         steps = math.ceil(self.task.size("train") / self.batch_size)
         factor = factors(recipe, steps * recipe.epochs)
         generator = torch.Generator().manual_seed(seed)
@@ -213,7 +214,7 @@ class _Run:
             self._use_average()
 
     def _epoch(
-        self, optimizer: torch.optim.Optimizer, factor: Callable[[int], float], step: int, generator: torch.Generator
+        self, optimizer: Optimizer, factor: Callable[[int], float], step: int, generator: torch.Generator
     ) -> None:
         network, task, recipe, flat = self.network, self.task, self.recipe, self.flat
         names = tuple(task.inputs)
@@ -221,15 +222,12 @@ class _Run:
         total = torch.zeros((), device=self.device)
         peak, clip, ema = recipe.learning_rate * self._rate, recipe.gradient_clip, recipe.ema
         for batch in task.batches("train", self.batch_size, generator=generator, device=self.device):
-            rate = peak * factor(step)
-            for group in optimizer.param_groups:
-                group["lr"] = rate
             loss = task.loss(network(*[batch.inputs[name] for name in names]), batch, recipe)
             flat.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             if clip is not None:
                 flat.clip_grad(clip)
-            optimizer.step()
+            optimizer.step(peak * factor(step))
             total += loss.detach()
             step += 1
             if ema is not None:
@@ -266,16 +264,6 @@ class _Run:
         if self.objective.name not in values:
             raise DivergedError(f"validation {self.objective.name} is not finite after epoch {self.epochs}")
         return values, weights
-
-
-def _optimizer(flat: FlatParameters, recipe: Recipe, device: str) -> torch.optim.Optimizer:
-    parameters, rate, decay = list(flat.flats), recipe.learning_rate, recipe.weight_decay
-    if not parameters:
-        return torch.optim.SGD([torch.zeros(1)], lr=rate)
-    if recipe.optimizer == "sgd":
-        return torch.optim.SGD(parameters, lr=rate, weight_decay=decay, momentum=0.9, nesterov=True)
-    kind = torch.optim.AdamW if recipe.optimizer == "adamw" else torch.optim.Adam
-    return kind(parameters, lr=rate, weight_decay=decay, fused=device.startswith(("cpu", "cuda")))
 
 
 def _is_memory(error: BaseException) -> bool:

@@ -85,11 +85,17 @@ def test_every_recipe_trains(recipe: dict[str, Any]) -> None:
     assert min(result.curve) < result.curve[0]
 
 
-def test_flat_optimiser_equals_torch_on_separate_parameters() -> None:
+@pytest.mark.parametrize("name", ["adamw", "adam", "sgd"])
+def test_flat_optimiser_equals_torch_on_separate_parameters(name: str) -> None:
     """Without clipping and schedule, moving the parameters into one tensor changes nothing."""
     ours, theirs = (nn.Sequential(*(m for m in network() if isinstance(m, nn.Linear | nn.ReLU))) for _ in range(2))
-    fit(ours, schedule="constant", warmup=0.0, gradient_clip=None, epochs=1, weight_decay=0.01)
-    optimizer = torch.optim.AdamW(theirs.parameters(), lr=1e-2, weight_decay=0.01)
+    fit(ours, optimizer=name, schedule="constant", warmup=0.0, gradient_clip=None, epochs=1, weight_decay=0.01)
+    options: dict[str, Any] = {"lr": 1e-2, "weight_decay": 0.01}
+    optimizer: torch.optim.Optimizer = {
+        "adamw": lambda: torch.optim.AdamW(theirs.parameters(), **options),
+        "adam": lambda: torch.optim.Adam(theirs.parameters(), **options),
+        "sgd": lambda: torch.optim.SGD(theirs.parameters(), momentum=0.9, nesterov=True, **options),
+    }[name]()
     theirs.train()
     for batch in TASK.batches("train", 32, generator=torch.Generator().manual_seed(3)):
         optimizer.zero_grad()
