@@ -87,6 +87,11 @@ class ComparisonRow:
     cpu_seconds: float = 0.0
     reasons: tuple[str, ...] = ()
 
+    @property
+    def title(self) -> str:
+        """The name, with where it comes from where the name does not say it."""
+        return f"{self.name} (random search)" if self.kind == "random_ensemble" else self.name
+
 
 def objective_of(results: RunResults) -> Objective:
     """The objective a results record speaks of."""

@@ -109,7 +109,7 @@ def summarise(record: RunRecord) -> ReportData:
         metrics=tuple(sorted(names, key=lambda name: name != objective.name)),
         costs=tuple(name for name in COSTS if any(name in row.costs for row in rows)),
         protocol=tuple(results.protocol.items()),
-        data=data_view(results.summary),
+        data=data_view(results.summary, told=results.protocol),
         search_spent=spent(record.search),
         random_spent=spent(record.random),
         search_steps=best_so_far(record.search, objective),
@@ -129,8 +129,13 @@ def summarise(record: RunRecord) -> ReportData:
     )
 
 
-def data_view(summary: Mapping[str, object]) -> DataView:
-    """A data summary read from JSON; parts that are absent or of another form stay empty."""
+def data_view(summary: Mapping[str, object], *, told: Mapping[str, str]) -> DataView:
+    """A data summary read from JSON; parts that are absent or of another form stay empty.
+
+    Args:
+        summary: As in `RunResults.summary`.
+        told: Facts that the protocol tells already and the summary need not repeat.
+    """
     return DataView(
         rows=_count(summary.get("rows")),
         used=_count(summary.get("used")),
@@ -142,7 +147,7 @@ def data_view(summary: Mapping[str, object]) -> DataView:
         ),
         notes=tuple(str(item) for item in _sequence(summary.get("notes"))),
         warnings=tuple(str(item) for item in _sequence(summary.get("warnings"))),
-        facts=tuple((str(k), str(v)) for k, v in _mapping(summary.get("facts")).items()),
+        facts=tuple((str(k), str(v)) for k, v in _mapping(summary.get("facts")).items() if k not in told),
     )
 
 

@@ -72,9 +72,9 @@ def comparison_chart(rows: Sequence[ComparisonRow], objective: Objective) -> Row
         if value is None:
             continue
         sd = value.sd or 0.0
-        text = f"{row.name}: {plus_minus(value.mean, value.sd)}"
+        text = f"{row.title}: {plus_minus(value.mean, value.sd)}"
         tone = 4 if row.chosen else _TONES[row.kind]
-        found.append(Row(shorten(row.name, 34), value.mean, text, value.mean - sd, value.mean + sd, tone))
+        found.append(Row(shorten(row.title, 34), value.mean, text, value.mean - sd, value.mean + sd, tone))
     return RowChart(
         f"Test {objective.name}, mean ± standard deviation over seeds", Axis(f"test {objective.name}"), tuple(found)
     )

@@ -62,14 +62,18 @@ def plus_minus(mean: float, sd: float | None, *, signed: bool = False) -> str:
 def gap(mean: float, low: float | None, high: float | None) -> tuple[str, str]:
     """A difference and its interval, `−0.068` and `−0.083 to −0.054`; the interval is empty where there is none.
 
-    All three are written with the decimals that two significant digits of the interval's width need.
+    All three are written with the decimals that two significant digits of the interval's width need, or one more where
+    the difference would be left with a single digit.
     """
     if low is None or high is None:
         return number(mean, signed=True), ""
     width = high - low
     if not math.isfinite(width) or width <= 0:
         return number(mean, signed=True), f"{number(low, signed=True)} to {number(high, signed=True)}"
-    digits = min(6, max(0, 1 - math.floor(math.log10(width))))
+    digits = 1 - math.floor(math.log10(width))
+    if mean:
+        digits = max(digits, min(digits + 1, 1 - math.floor(math.log10(abs(mean)))))
+    digits = min(6, max(0, digits))
     written = [f"{'−' if v < 0 else '+'}{abs(v):,.{digits}f}" for v in (mean, low, high)]
     return written[0], f"{written[1]} to {written[2]}"
 

@@ -109,6 +109,7 @@ def final_rows(search: tuple[Evaluation, ...], objective: Objective, *, seeds: i
     add("baseline", "histogram gradient boosting", 0.08, None, 0.004)
     add("default_network", "default network", 0.03, finalists[0], 0.02)
     add("random_search", "random search 1", 0.012, finalists[1])
+    add("random_ensemble", "ensemble of finalists", 0.005, None)
     return tuple(rows)
 
 

@@ -108,7 +108,7 @@ def test_it_says_what_the_issue_asks_for(whole: str) -> None:
     text = Page(whole).text
     for words in (
         "it beats the best baseline, histogram gradient boosting",
-        "ensemble of finalists",
+        "ensemble of finalists (random search)",
         "scaffold-balanced, seed 0",
         "the test part has fewer than 100 molecules",
         "Best so far against evaluations",

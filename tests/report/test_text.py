@@ -60,6 +60,7 @@ def test_plus_minus(mean, sd, expected):
 
 def test_gap_writes_difference_and_interval_alike():
     assert text.gap(-0.06844, -0.08325, -0.05362) == ("−0.068", "−0.083 to −0.054")
+    assert text.gap(-0.179, -1.72, 1.36) == ("−0.18", "−1.72 to +1.36")
     assert text.gap(-0.06844, None, None) == ("−0.0684", "")
     assert text.gap(0.5, 0.5, 0.5) == ("+0.500", "+0.500 to +0.500")
 
