@@ -1,17 +1,17 @@
-"""Features of architectures from any space: choices, op counts, paths, degrees, edges, sizes.
+"""Features of architectures from any space: choices, op counts, paths, degrees and edges, sizes.
 
 Every block is centred, scaled column by column, and divided by the root of its width, so that distances within any
 block are of order one whatever the space. Graph features do not depend on the order of nodes.
 
 Source: path and degree features after Kadlecová et al., "Surprisingly Strong Performance Prediction with Neural Graph
 Features" (GRAF), ICML 2024, arXiv:2404.16551, section 3. Deviations: any DAG instead of a few cells; above
-`_ALL_SUBSETS` ops only the full set, single ops and all but one op are taken as subsets.
+`_ALL_SUBSETS` ops only the full set is taken (and, as ever, the number of each op along paths).
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
 from typing import cast
@@ -23,7 +23,7 @@ from gnas.architecture import Architecture, Value
 from gnas.predictors.graphs import Floats, GraphBatch
 from gnas.space.protocol import Choice, Codes, Space
 
-BLOCKS = ("choices", "ordinals", "ops", "paths", "degrees", "edges", "sizes")
+BLOCKS = ("choices", "ordinals", "ops", "paths", "degrees", "sizes")
 """Names of the blocks, in order. A block without a varying column is left out."""
 
 STRUCTURAL = frozenset({"add", "cat", "concat", "identity", "input", "mean", "mul", "output", "stack", "sum"})
@@ -65,8 +65,7 @@ class Vocabulary:
     def subsets(self) -> NDArray[np.bool_]:
         """Sets of ops that paths may be confined to; structural ops are in all of them; `(subset, op)`."""
         free = [i for i, op in enumerate(self.ops) if op not in STRUCTURAL]
-        few = len(free) <= _ALL_SUBSETS
-        sizes = list(range(1, len(free) + 1)) if few else [1, len(free) - 1, len(free)]
+        sizes = range(1, len(free) + 1) if len(free) <= _ALL_SUBSETS else [len(free)]
         members = [subset for size in sizes for subset in combinations(free, size)]
         sets = np.zeros((len(members) + 1, len(self.ops)), dtype=np.bool_)
         sets[:, [i for i, op in enumerate(self.ops) if op in STRUCTURAL]] = True
@@ -81,7 +80,8 @@ def raw_blocks(architectures: Sequence[Architecture], vocabulary: Vocabulary) ->
     onehot, ordinal = _choice_features(architectures, vocabulary.choices)
     labels, sizes = _param_features(architectures, vocabulary)
     counts = np.concatenate([graphs.op_counts(), labels], axis=1)
-    return [onehot, ordinal, counts, _path_features(graphs, vocabulary), graphs.degrees(), graphs.edge_counts(), sizes]
+    degrees = np.concatenate([graphs.degrees(), graphs.edge_counts()], axis=1)
+    return [onehot, ordinal, counts, _path_features(graphs, vocabulary), degrees, sizes]
 
 
 def _path_features(graphs: GraphBatch, vocabulary: Vocabulary) -> Floats:
@@ -132,22 +132,40 @@ def _param_features(architectures: Sequence[Architecture], vocabulary: Vocabular
     """Counts of non-numeric parameters; sum, logarithm of the sum, and maximum of numeric ones."""
     label_of = {label: i for i, label in enumerate(vocabulary.labels)}
     size_of = {name: i for i, name in enumerate(vocabulary.sizes)}
-    labels = np.zeros((len(architectures), len(label_of)))
-    sums = np.zeros((len(architectures), len(size_of)))
-    tops = np.zeros((len(architectures), len(size_of)))
-    for row, architecture in enumerate(architectures):
-        for node in architecture.nodes:
-            if node.op == "input":
-                continue
-            for name, value in node.params:
-                if _is_number(value):
-                    column, number = size_of.get(name, -1), float(cast(float, value))
-                    if column >= 0:
-                        sums[row, column] += number
-                        tops[row, column] = max(tops[row, column], number)
-                elif (name, repr(value)) in label_of:
-                    labels[row, label_of[name, repr(value)]] += 1.0
+    rows_of: dict[tuple[tuple[str, Value], ...], int] = {}
+    counts: list[Floats] = []
+    numbers: list[Floats] = []
+    members: list[list[int]] = []
+    for architecture in architectures:
+        params = [node.params for node in architecture.nodes if node.params and node.op != "input"]
+        for one in params:
+            if one not in rows_of:
+                rows_of[one] = len(counts)
+                count, number = _params_row(one, label_of, size_of)
+                counts.append(count)
+                numbers.append(number)
+        members.append([rows_of[one] for one in params])
+    # Rows of distinct parameters are made once; the row of zeros at the end stands for no node.
+    width = max((len(rows) for rows in members), default=0) or 1
+    index = np.array([rows + [-1] * (width - len(rows)) for rows in members], dtype=np.int64).reshape(-1, width)
+    count_table = np.array([*counts, np.zeros(len(label_of))])
+    number_table = np.array([*numbers, np.zeros(len(size_of))])
+    labels = count_table[index].sum(axis=1)
+    sums, tops = number_table[index].sum(axis=1), number_table[index].max(axis=1)
     return labels, np.concatenate([sums, np.log1p(np.abs(sums)), tops], axis=1)
+
+
+def _params_row(
+    params: tuple[tuple[str, Value], ...], label_of: Mapping[tuple[str, str], int], size_of: Mapping[str, int]
+) -> tuple[Floats, Floats]:
+    count, number = np.zeros(len(label_of)), np.zeros(len(size_of))
+    for name, value in params:
+        if not _is_number(value):
+            if (name, repr(value)) in label_of:
+                count[label_of[name, repr(value)]] = 1.0
+        elif name in size_of:
+            number[size_of[name]] = float(cast(float, value))
+    return count, number
 
 
 def _is_number(value: Value) -> bool:

@@ -16,7 +16,7 @@ from scipy.optimize import minimize
 from gnas.architecture import Architecture
 from gnas.errors import InvalidShapeError
 from gnas.predictors.features import FeatureExtractor
-from gnas.predictors.kernels import Component, Floats, components, squared_distances, value, value_and_slope
+from gnas.predictors.kernels import Component, Floats, components, distances, value, value_and_slope
 from gnas.predictors.protocol import Vector
 from gnas.predictors.ranks import RankGaussian
 
@@ -51,9 +51,9 @@ class _Posterior:
         self.kernels: tuple[Component, ...] = components(len(slices))
         upper = np.triu_indices(len(x), k=1)
         self.upper = upper
-        self.d2 = squared_distances(x, x, slices)[:, upper[0], upper[1]]
+        self.d = distances(x, x, slices)[:, upper[0], upper[1]]
         self.z = z
-        medians = [np.sqrt(np.median(d[d > 1e-12])) if (d > 1e-12).any() else 1.0 for d in self.d2]
+        medians = [np.median(d[d > 1e-6]) if (d > 1e-6).any() else 1.0 for d in self.d]
         self.centre = np.array(
             [np.log(medians[c.block]) for c in self.kernels] + [_LOG_AMPLITUDE] * len(self.kernels) + [_LOG_NOISE]
         )
@@ -64,7 +64,7 @@ class _Posterior:
     def __call__(self, theta: Vector) -> tuple[float, Vector]:
         n, m = len(self.z), len(self.kernels)
         scales, amplitudes, noise = np.exp(theta[:m]), np.exp(theta[m : 2 * m]), np.exp(theta[-1])
-        parts = [value_and_slope(c.kind, self.d2[c.block], s) for c, s in zip(self.kernels, scales, strict=True)]
+        parts = [value_and_slope(c.kind, self.d[c.block], s) for c, s in zip(self.kernels, scales, strict=True)]
         condensed = sum((a * k for a, (k, _) in zip(amplitudes, parts, strict=True)), np.zeros(len(self.upper[0])))
         total = amplitudes.sum()
         covariance = np.empty((n, n))
@@ -192,13 +192,13 @@ class Beliefs:
 
 
 def _covariance(hyper: Hyper, slices: Sequence[slice], a: Floats, b: Floats) -> Floats:
-    d2 = squared_distances(a, b, slices)
+    d = distances(a, b, slices)
     out = np.zeros((len(a), len(b)))
     for i, component in enumerate(components(len(slices))):
         scale, amplitude = float(np.exp(hyper.log_scales[i])), float(np.exp(hyper.log_amplitudes[i]))
         # A component the fit switched off changes nothing but time.
         if amplitude > 1e-6:
-            out += amplitude * value(component.kind, d2[component.block], scale)
+            out += amplitude * value(component.kind, d[component.block], scale)
     return out
 
 

@@ -31,31 +31,40 @@ def components(n_blocks: int) -> tuple[Component, ...]:
     return tuple(Component(block, kind) for block in range(n_blocks) for kind in ("rbf", "matern32"))
 
 
-def squared_distances(a: Floats, b: Floats, slices: Sequence[slice]) -> Floats:
-    """Squared distances within each block: `(n, column)`, `(m, column)` to `(block, n, m)`."""
+def distances(a: Floats, b: Floats, slices: Sequence[slice]) -> Floats:
+    """Distances within each block: `(n, column)`, `(m, column)` to `(block, n, m)`."""
     out = np.empty((len(slices), len(a), len(b)))
     for i, part in enumerate(slices):
         x, y = a[:, part], b[:, part]
         out[i] = (x * x).sum(axis=1)[:, None] + (y * y).sum(axis=1)[None, :] - 2.0 * (x @ y.T)
-    return np.maximum(out, 0.0, out=out)
+    np.maximum(out, 0.0, out=out)
+    return np.sqrt(out, out=out)
 
 
-def value(kind: Kind, d2: Floats, scale: float) -> Floats:
-    """The kernel with unit amplitude at squared distances of any shape."""
+def value(kind: Kind, d: Floats, scale: float) -> Floats:
+    """The kernel with unit amplitude at distances of any shape."""
     if kind == "rbf":
-        return np.exp(d2 * (-0.5 / scale**2))
-    r = np.sqrt(d2 * (3.0 / scale**2))
-    matern: Floats = (1.0 + r) * np.exp(-r)
-    return matern
+        q = d * d
+        q *= -0.5 / scale**2
+        np.exp(q, out=q)
+        return q
+    r = d * (-np.sqrt(3.0) / scale)
+    e: Floats = np.exp(r)
+    e -= r * e
+    return e
 
 
-def value_and_slope(kind: Kind, d2: Floats, scale: float) -> tuple[Floats, Floats]:
+def value_and_slope(kind: Kind, d: Floats, scale: float) -> tuple[Floats, Floats]:
     """The kernel with unit amplitude and its derivative by the logarithm of the length-scale."""
     if kind == "rbf":
-        q = d2 / scale**2
+        q = d * d
+        q *= 1.0 / scale**2
         k = np.exp(-0.5 * q)
-        return k, q * k
-    q = d2 * (3.0 / scale**2)
-    r = np.sqrt(q)
+        q *= k
+        return k, q
+    r = d * (np.sqrt(3.0) / scale)
     e = np.exp(-r)
-    return (1.0 + r) * e, q * e
+    re = r * e
+    e += re
+    re *= r
+    return e, re

@@ -8,17 +8,21 @@ arXiv:2005.02960, algorithm 1 with random restarts. Deviation: a step moves as s
 from __future__ import annotations
 
 import math
+from collections import OrderedDict
 from dataclasses import dataclass
 
 import numpy as np
 
-from gnas.architecture import Architecture
+from gnas.architecture import Architecture, Assignment
 from gnas.evaluation import Evaluation
 from gnas.searchers.history import encode_rows, score
 from gnas.searchers.options import require
 from gnas.searchers.proposals import Proposals
 from gnas.searchers.protocol import StudyView
 from gnas.space.protocol import Codes
+
+_MEMO_SIZE = 512
+_memo: OrderedDict[tuple[str, Assignment], list[tuple[bytes, Codes]]] = OrderedDict()
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +65,7 @@ class LocalSearch:
             value = score(study, evaluation)
             if value > best_score:
                 best, best_score = evaluation, value
-                rows = _neighbours(study, evaluation)
-                around = [(bytes(digest), row) for digest, row in zip(study.space.digests(rows), rows, strict=True)]
+                around = _around(study, evaluation)
             if best is not None and len(climb) >= self.n_initial:
                 around = _open(study, around, known)
                 if not around:
@@ -76,6 +79,19 @@ def _open(study: StudyView, around: list[tuple[bytes, Codes]], known: set[bytes]
         if digest not in known and not study.infeasible(study.space.decode(row)):
             return around[i:]
     return []
+
+
+def _around(study: StudyView, evaluation: Evaluation) -> list[tuple[bytes, Codes]]:
+    """Neighbours with their digests; a pure function of space and assignment, remembered."""
+    key = (study.space.fingerprint, evaluation.assignment)
+    around = _memo.get(key)
+    if around is None:
+        rows = _neighbours(study, evaluation)
+        around = [(bytes(digest), row) for digest, row in zip(study.space.digests(rows), rows, strict=True)]
+        _memo[key] = around
+        if len(_memo) > _MEMO_SIZE:
+            _memo.popitem(last=False)
+    return around
 
 
 def _neighbours(study: StudyView, evaluation: Evaluation) -> Codes:

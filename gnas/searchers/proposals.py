@@ -10,6 +10,7 @@ from gnas.searchers.protocol import StudyView
 from gnas.space.protocol import Codes
 
 _SAMPLE = 32
+_ONE_BY_ONE = 4
 _FRUITLESS_BATCHES = 6
 _MAX_REFUSALS = 2000
 _ENUMERABLE = 200_000
@@ -41,35 +42,38 @@ class Proposals:
         return self.n - len(self.architectures)
 
     def offer(self, codes: Codes, at_most: int | None = None) -> int:
-        """Offers rows of shape `(m, choice)`, at most `at_most` of which are admitted; returns how many rows were new.
+        """Offers rows of shape `(m, choice)`, at most `at_most` of which are admitted; returns how many were.
 
-        Digests are computed in batches, so an order of preference costs no more than the rows it takes.
+        Few are tried one by one, since a batch of digests costs as much as several single ones; then batches grow.
         """
         limit = self.missing if at_most is None else min(self.missing, at_most)
-        new = 0
-        start, chunk = 0, max(8, 2 * limit)
-        while limit > 0 and start < len(codes):
+        goal = len(self.architectures) + max(limit, 0)
+        start, chunk = 0, _ONE_BY_ONE if limit <= _ONE_BY_ONE else 2 * limit
+        while start < len(codes) and len(self.architectures) < goal:
             rows = codes[start : start + chunk]
-            for row, digest in zip(rows, self.study.space.digests(rows), strict=True):
-                if limit == 0:
+            digests = self.study.space.digests(rows) if chunk > _ONE_BY_ONE else [None] * len(rows)
+            for row, digest in zip(rows, digests, strict=True):
+                if len(self.architectures) == goal:
                     break
-                if bytes(digest) in self._seen:
-                    continue
-                self._seen.add(bytes(digest))
-                new += 1
-                limit -= self._admit(row)
+                self._consider(row, digest)
             start += chunk
-            chunk *= 2
-        return new
+            chunk *= 4
+        return len(self.architectures) - goal + max(limit, 0)
 
-    def _admit(self, row: Codes) -> int:
-        architecture = self.study.space.decode(row)
+    def _consider(self, row: Codes, digest: bytes | None) -> None:
+        architecture = None
+        if digest is None:
+            architecture = self.study.space.decode(row)
+            digest = architecture.digest.encode()
+        if bytes(digest) in self._seen:
+            return
+        self._seen.add(bytes(digest))
+        architecture = architecture or self.study.space.decode(row)
         if self.study.infeasible(architecture):
             self.refusals += 1
-            return 0
+            return
         self.architectures.append(architecture)
         self.codes.append(row)
-        return 1
 
     def fill(self, rng: np.random.Generator) -> list[Architecture]:
         """Fills up at random and returns all that was admitted.
@@ -81,8 +85,9 @@ class Proposals:
         space = self.study.space
         fruitless = 0
         while self.missing > 0 and fruitless < _FRUITLESS_BATCHES and self.refusals < _MAX_REFUSALS // 2:
-            new = self.offer(space.sample_codes(rng, _SAMPLE + 2 * self.missing))
-            fruitless = 0 if new else fruitless + 1
+            before = len(self._seen)
+            self.offer(space.sample_codes(rng, _SAMPLE + 2 * self.missing))
+            fruitless = 0 if len(self._seen) > before else fruitless + 1
         if self.missing > 0 and self.refusals:
             self._fill_near_feasible(rng)
         if self.missing > 0 and space.count() <= _ENUMERABLE:
@@ -90,16 +95,19 @@ class Proposals:
         return self.architectures
 
     def _fill_near_feasible(self, rng: np.random.Generator) -> None:
-        best = [evaluation.assignment for evaluation in ranked(self.study)[:32]]
-        known = [*encode_rows(self.study.space, best), *self.codes]
-        if not known:
-            return
-        codes = np.stack(known)
-        for _ in range(_FRUITLESS_BATCHES):
-            if self.missing <= 0 or self.refusals >= _MAX_REFUSALS:
+        best = [evaluation.assignment for evaluation in ranked(self.study)[:_SAMPLE]]
+        known = encode_rows(self.study.space, best)
+        fruitless = 0
+        while self.missing > 0 and fruitless < _FRUITLESS_BATCHES and self.refusals < _MAX_REFUSALS:
+            feasible = np.concatenate([known, *(row[None, :] for row in self.codes)])
+            if not len(feasible):
                 return
-            codes = self.study.space.mutate_codes(codes, rng)
-            self.offer(codes)
+            before = len(self._seen)
+            near = self.study.space.mutate_codes(feasible[rng.integers(len(feasible), size=_SAMPLE)], rng)
+            self.offer(near)
+            # One mutation may lead nowhere new; two reach further, but are feasible more rarely.
+            self.offer(self.study.space.mutate_codes(near, rng))
+            fruitless = 0 if len(self._seen) > before else fruitless + 1
 
     def _fill_by_enumeration(self, rng: np.random.Generator) -> None:
         rows = np.concatenate(list(self.study.space.iterate_codes()))

@@ -68,15 +68,21 @@ class ChainSpace:
             blocks.append(rows)
         return np.concatenate(blocks)
 
+    @cached_property
+    def _digests(self) -> dict[bytes, str]:
+        return {}
+
     def sample_codes(self, rng: np.random.Generator, n: int) -> Codes:
         """`n` uniform rows."""
-        return self._all[rng.integers(len(self._all), size=n)]
+        rows: Codes = self._all[rng.integers(len(self._all), size=n)]
+        return rows
 
     def _repair(self, codes: Codes, rng: np.random.Generator) -> Codes:
         active = np.arange(1, self.depth + 1)[None, :] <= codes[:, :1] + 1
         fresh = rng.integers(len(self.ops) + 1, size=active.shape).astype(np.int16)
         ops = np.where(codes[:, 2:] < 0, fresh, codes[:, 2:])
-        return np.concatenate([codes[:, :2], np.where(active, ops, np.int16(-1))], axis=1).astype(np.int16)
+        rows: Codes = np.concatenate([codes[:, :2], np.where(active, ops, np.int16(-1))], axis=1).astype(np.int16)
+        return rows
 
     def mutate_codes(self, codes: Codes, rng: np.random.Generator) -> Codes:
         """One active choice of each row changed."""
@@ -99,7 +105,8 @@ class ChainSpace:
         same_depth = ~differs[:, 0] & (differs.sum(axis=1) == 1)
         common = (self._all[:, 1:] == code[None, 1:]) | (self._all[:, 1:] < 0) | (code[None, 1:] < 0)
         other_depth = (abs(self._all[:, 0] - code[0]) == 1) & common.all(axis=1)
-        return self._all[same_depth | other_depth]
+        rows: Codes = self._all[same_depth | other_depth]
+        return rows
 
     def contains_codes(self, codes: Codes) -> NDArray[np.bool_]:
         """Which rows are valid."""
@@ -113,7 +120,13 @@ class ChainSpace:
 
     def digests(self, codes: Codes) -> NDArray[np.bytes_]:
         """Digest of each row."""
-        return np.array([self.decode(row).digest for row in codes], dtype="S32")
+        known, out = self._digests, []
+        for row in codes:
+            key = row.astype(np.int16).tobytes()
+            if key not in known:
+                known[key] = self.decode(row).digest
+            out.append(known[key])
+        return np.array(out, dtype="S32")
 
     def count(self) -> int:
         """Number of assignments."""

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 from scipy.optimize import approx_fprime
@@ -8,6 +10,8 @@ from scipy.stats import multivariate_normal
 from gnas.errors import GnasError
 from gnas.predictors import gp
 from gnas.predictors.gp import GaussianProcess, GpPredictor, Hyper, fit_hyper
+from gnas.predictors.kernels import Floats
+from gnas.predictors.protocol import Vector
 from gnas.testing.predictors import PredictorTestCase, labelled
 
 
@@ -19,7 +23,7 @@ class TestConformance(PredictorTestCase):
 SLICES = (slice(0, 2), slice(2, 5))
 
 
-def data(n: int = 12, seed: int = 0) -> tuple[gp.Floats, gp.Vector]:
+def data(n: int = 12, seed: int = 0) -> tuple[Floats, Vector]:
     rng = np.random.default_rng(seed)
     return rng.normal(size=(n, 5)), rng.normal(size=n)
 
@@ -28,7 +32,7 @@ def hyper(noise: float = 0.05) -> Hyper:
     return Hyper(np.log([0.7, 1.3, 1.0, 0.6]), np.log([0.5, 0.2, 0.1, 0.9]), float(np.log(noise)))
 
 
-def kernel(a: gp.Vector, b: gp.Vector) -> float:
+def kernel(a: Vector, b: Vector) -> float:
     """The covariance written out for one pair, straight from its definition."""
     total = 0.0
     for i, (block, kind) in enumerate([(0, "rbf"), (0, "matern"), (1, "rbf"), (1, "matern")]):
@@ -38,7 +42,7 @@ def kernel(a: gp.Vector, b: gp.Vector) -> float:
     return total
 
 
-def gram(a: gp.Floats, b: gp.Floats) -> gp.Floats:
+def gram(a: Floats, b: Floats) -> Floats:
     return np.array([[kernel(p, q) for q in b] for p in a])
 
 
@@ -62,12 +66,16 @@ def test_density_is_the_multivariate_normals() -> None:
     assert posterior(theta)[0] == pytest.approx(exact - constant + prior, rel=1e-10)
 
 
+def value_of(posterior: gp._Posterior, theta: Vector) -> float:
+    return posterior(theta)[0]
+
+
 def test_gradient_equals_finite_differences() -> None:
     x, z = data()
     posterior = gp._Posterior(x, SLICES, z)
     for seed in range(3):
         theta = posterior.centre + np.random.default_rng(seed).normal(size=len(posterior.centre))
-        numeric = approx_fprime(theta, lambda t: posterior(t)[0], 1e-6)
+        numeric = approx_fprime(theta, partial(value_of, posterior), 1e-6)
         np.testing.assert_allclose(posterior(theta)[1], numeric, rtol=1e-4, atol=1e-4)
 
 

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import norm
 
@@ -10,6 +10,7 @@ from gnas.predictors.ranks import RankGaussian, rank_gaussian
 FLOATS = st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=40)
 
 
+@settings(deadline=None)
 @given(FLOATS)
 def test_order_is_kept_and_the_map_inverts(values: list[float]) -> None:
     y = np.array(values)

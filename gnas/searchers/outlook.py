@@ -1,0 +1,112 @@
+"""Outlook: what a study leads one to expect of candidates, about the objective and about constraints."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gnas.evaluation import Constraint, Evaluation
+from gnas.predictors.acquisition import log_probability_below
+from gnas.predictors.gp import Beliefs
+from gnas.predictors.kernels import Floats
+from gnas.predictors.protocol import Vector
+from gnas.searchers.history import encode_rows, score
+from gnas.searchers.protocol import StudyView
+from gnas.searchers.surrogate import surrogate
+from gnas.space.protocol import Codes
+
+Encoder = Callable[[Codes], tuple[Floats, tuple[slice, ...]]]
+"""Rows of codes to features `(n, column)` and the columns of each block."""
+
+_MOST_TRAINED = 1000
+_NEAR_LIMIT = 0.7
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """Beliefs about candidates.
+
+    Attributes:
+        beliefs: About the objective on the latent scale, larger is better.
+        incumbent: Best posterior mean among usable evaluations and those believed since.
+    """
+
+    beliefs: Beliefs
+    incumbent: float
+
+    def believing(self, i: int) -> Outlook:
+        """The outlook once candidate `i` came out as predicted."""
+        incumbent = max(self.incumbent, float(self.beliefs.mean[i]))
+        return replace(self, beliefs=self.beliefs.believing(i), incumbent=incumbent)
+
+
+def outlook(study: StudyView, encoder: Encoder, candidates: Codes) -> Outlook:
+    """What the history and the pending evaluations lead to expect of `candidates`.
+
+    Pending ones count as if they had come out as predicted. The study must hold a usable evaluation.
+    """
+    labels = np.array([label(study, evaluation) for evaluation in study.evaluations])
+    chosen = _trained(labels)
+    rows = encode_rows(study.space, [study.evaluations[int(i)].assignment for i in chosen])
+    pending = encode_rows(study.space, [architecture.assignment for architecture in study.pending])
+    known, slices = encoder(rows)
+    process, z = surrogate(known, slices, labels[chosen], ranks=True)
+    fitted = z - math.exp(process.hyper.log_noise) * process.alpha
+    usable = np.array([math.isfinite(score(study, study.evaluations[int(i)])) for i in chosen])
+    beliefs = process.believe(encoder(np.concatenate([candidates, pending]))[0])
+    expected = Outlook(beliefs, float(fitted[usable].max()))
+    for i in range(len(candidates), len(candidates) + len(pending)):
+        expected = expected.believing(i)
+    return expected
+
+
+def label(study: StudyView, evaluation: Evaluation) -> float:
+    """Score of an evaluation as a model learns it: −∞ for a failure, NaN where there is nothing to learn."""
+    value = float(evaluation.values.get(study.objective.name, math.nan))
+    if evaluation.status == "infeasible":
+        if math.isfinite(value):
+            return study.objective.sign() * value
+        # A measured violation is learnt by the model of that constraint; any other refusal counts as bad.
+        measured = any(evaluation.values.get(c.name, -math.inf) > c.upper for c in study.constraints)
+        return math.nan if measured else -math.inf
+    usable = score(study, evaluation)
+    return usable if math.isfinite(usable) else -math.inf
+
+
+def log_feasibility(study: StudyView, encoder: Encoder, candidates: Codes) -> Vector:
+    """Sum over constraints of the logarithm of the probability to respect them, shape `(candidate,)`.
+
+    Logarithms of measured values are modelled. A constraint that no value has come near is left out.
+    """
+    out = np.zeros(len(candidates))
+    for constraint in study.constraints:
+        evaluations, values = _measured(study, constraint)
+        if len(values) < 3 or np.ptp(values) < 1e-9 or values.max() < math.log(_NEAR_LIMIT * constraint.upper):
+            continue
+        known, slices = encoder(encode_rows(study.space, [evaluation.assignment for evaluation in evaluations]))
+        process, _ = surrogate(known, slices, values, ranks=False)
+        mean, std = process.predict(encoder(candidates)[0])
+        out += log_probability_below(mean, std, float((math.log(constraint.upper) - values.mean()) / values.std()))
+    return out
+
+
+def _measured(study: StudyView, constraint: Constraint) -> tuple[list[Evaluation], Vector]:
+    """Evaluations that have a positive value of `constraint`, and its logarithms."""
+    pairs = [(evaluation, float(evaluation.values.get(constraint.name, math.nan))) for evaluation in study.evaluations]
+    good = [(evaluation, value) for evaluation, value in pairs if math.isfinite(value) and value > 0]
+    good = good[-_MOST_TRAINED:]
+    return [evaluation for evaluation, _ in good], np.log([value for _, value in good])
+
+
+def _trained(labels: Vector) -> NDArray[np.intp]:
+    """Indices of the evaluations a model learns from: all, or the better and the younger half of what it can take."""
+    usable = np.flatnonzero(~np.isnan(labels))
+    if len(usable) <= _MOST_TRAINED:
+        return usable
+    half = _MOST_TRAINED // 2
+    top = usable[np.argsort(-labels[usable], kind="stable")[:half]]
+    return np.union1d(top, usable[-half:])
