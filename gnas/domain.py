@@ -65,7 +65,8 @@ class DataSummary:
 class Baseline(Protocol):
     """A strong baseline of the field: fitted on training data, tuned on validation, read once on test."""
 
-    name: str
+    @property
+    def name(self) -> str: ...
 
     def evaluate(self, task: Task, seed: int, *, refit: bool = False) -> Mapping[Part, Mapping[str, float]]:
         """Metrics on validation and, where the task is not sealed, on test.

@@ -101,9 +101,7 @@ class TreeBaseline:
             raise DataError(f"baseline {self.name!r} reads molecules only", value=type(task).__name__)
         train, validation = _Rows.of(task, "train"), _Rows.of(task, "validation")
         config = self.choose(task, seed)
-        models = [
-            self._fit(task, train, validation, target, config, seed) for target in range(len(task.target_names))
-        ]
+        models = [self._fit(task, train, validation, target, config, seed) for target in range(len(task.target_names))]
         scores: dict[Part, Mapping[str, float]] = {"validation": _score(task, models, validation)}
         if "test" in task.stores:
             if refit:

@@ -88,7 +88,8 @@ def content_hash(smiles: Sequence[str]) -> str:
 def _read(path: Path, n: int) -> Features | None:
     names = [field.name for field in fields(Features)]
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        # NOTE: given a path, NumPy leaves the file open when it is no archive.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             features = Features(**{name: archive[name] for name in names})
     except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile, zlib.error):
         return None

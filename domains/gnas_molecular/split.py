@@ -62,26 +62,30 @@ def scaffold_split(keys: Sequence[Hashable], fractions: Fractions) -> Parts:
 def balanced_split(keys: Sequence[Hashable], fractions: Fractions, rng: np.random.Generator) -> Parts:
     """Whole scaffolds (or groups) in a seeded order; those larger than half of validation or test go to training first.
 
+    Deviation: a group larger than validation and test together comes before all others, since it has no other place.
+
     Source: Yang et al., Analyzing Learned Molecular Representations, J. Chem. Inf. Model. 2019, 59, 3370
     (doi:10.1021/acs.jcim.9b00237), the balanced variant of their scaffold split.
     """
     groups = _groups(keys)
     limit = min(fractions[1], fractions[2]) * len(keys) / 2
-    big = [group for group in groups if len(group) > limit]
+    huge_limit = (fractions[1] + fractions[2]) * len(keys)
+    huge = [group for group in groups if len(group) > huge_limit]
+    big = [group for group in groups if limit < len(group) <= huge_limit]
     small = [group for group in groups if len(group) <= limit]
-    ordered = [big[i] for i in rng.permutation(len(big))] + [small[i] for i in rng.permutation(len(small))]
+    ordered = [kind[i] for kind in (huge, big, small) for i in rng.permutation(len(kind))]
     return _fill(ordered, len(keys), fractions)
 
 
 def _fill(groups: Sequence[Sequence[int]], n: int, fractions: Fractions) -> Parts:
-    """Groups in order: to training while they fit, else to validation, else to test."""
+    """Groups in order: to training while they fit, else to validation, else to test; the first one trains in any case."""
     n_train = fractions[0] * n + 1e-9
     n_learning = (fractions[0] + fractions[1]) * n + 1e-9
     train: list[int] = []
     validation: list[int] = []
     test: list[int] = []
     for group in groups:
-        if len(train) + len(group) <= n_train:
+        if not train or len(train) + len(group) <= n_train:
             train += group
         elif len(train) + len(validation) + len(group) <= n_learning:
             validation += group

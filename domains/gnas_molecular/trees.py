@@ -76,8 +76,8 @@ class RandomForestLearner:
         n_jobs: Threads.
     """
 
-    trees: int = 300
-    draft_trees: int = 60
+    trees: int = 200
+    draft_trees: int = 40
     n_jobs: int = 2
 
     def fit(
@@ -94,7 +94,7 @@ class RandomForestLearner:
         """See `Learner`; `watched` is not read."""
         from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 
-        keep = _splittable(x, 2)
+        keep = _splittable(x, max(3, config["min_samples_leaf"]))
         estimator = RandomForestRegressor if kind == "regression" else RandomForestClassifier
         model = estimator(
             n_estimators=self.draft_trees if draft else self.trees,
@@ -116,12 +116,14 @@ class BoostingLearner:
         most, draft_most: Largest number of trees.
         chunk: Trees between two looks at validation.
         patience: Trees without a lower validation loss before stopping.
+        bins: Per feature; half the time of 255 at the same validation error.
     """
 
     most: int = 500
-    draft_most: int = 150
-    chunk: int = 10
+    draft_most: int = 120
+    chunk: int = 20
     patience: int = 40
+    bins: int = 63
 
     def fit(
         self,
@@ -148,6 +150,7 @@ class BoostingLearner:
                 min_samples_leaf=config["min_samples_leaf"],
                 l2_regularization=config["l2_regularization"],
                 early_stopping=False,
+                max_bins=self.bins,
                 random_state=seed,
                 warm_start=watched is not None,
             )
