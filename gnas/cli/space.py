@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,6 +11,7 @@ import typer
 from gnas.cli.output import print_json, table
 
 if TYPE_CHECKING:
+    from gnas.space.protocol import Choice
     from gnas.space.yaml_space import YamlSpace
 
 space = typer.Typer(
@@ -38,16 +40,21 @@ def info(name: Name, as_json: Json = False) -> None:
     """Show the choices of a space and how many architectures it holds."""
     from gnas.space.info import describe
 
-    facts = describe(_load(name))
+    loaded = _load(name)
+    facts = describe(loaded)
     if as_json:
-        print_json(facts)
+        details = [
+            {"name": c.name, "values": c.values, "ordinal": c.ordinal, "when": [list(w) for w in c.when]}
+            for c in loaded.choices
+        ]
+        print_json({**facts, "choice_details": details})
         return
     for key, value in facts.items():
-        if key == "choices" and isinstance(value, list) and value and isinstance(value[0], dict):
-            rows = [[str(c.get("name")), _short(c.get("values")), _short(c.get("when") or "")] for c in value]
-            typer.echo(table(["choice", "values", "when"], rows))
-        else:
-            typer.echo(f"{key}: {value:,}" if isinstance(value, int) else f"{key}: {_short(value)}")
+        if value not in (None, "", [], (), {}):
+            shown = f"{value:,}" if isinstance(value, int) else _short(value, 400)
+            typer.echo(f"{key.replace('_', ' ')}: {shown}")
+    rows = [[c.name, _short(c.values), _conditions(c)] for c in loaded.choices]
+    typer.echo("\n" + table(["choice", "values", "active where"], rows, left=3))
 
 
 @space.command()
@@ -63,7 +70,7 @@ def sample(
     loaded, rng = _load(name), np.random.default_rng(seed)
     architectures = [loaded.sample(rng) for _ in range(n)]
     if as_json:
-        print_json([architecture.to_json() for architecture in architectures])
+        print_json([{"digest": a.digest, **json.loads(a.to_json())} for a in architectures])
         return
     for architecture in architectures:
         typer.echo(f"{architecture.digest}")
@@ -98,6 +105,10 @@ def _load(name: str) -> YamlSpace:
     if name.endswith((".yaml", ".yml")) and not Path(name).is_file():
         raise SpaceError("no such space file", place=name, remedy="see: gnas space list")
     return load_space(name)
+
+
+def _conditions(choice: Choice) -> str:
+    return " and ".join(f"{name} in {_short(values)}" for name, values in choice.when)
 
 
 def _short(value: object, most: int = 90) -> str:
