@@ -1,8 +1,9 @@
 """How fast a space samples and digests architectures: `python bench/space.py [--json]`.
 
-Three spaces of NAS-Bench-201's shape. In the first most architectures come up again and again; in the second, with 30 ops to choose from instead of 5, hardly
-any does, so that every one is canonicalised; the third is NAS-Bench-101. Rates are architectures per second of wall clock, from `sample_codes` to the
-digests, median of the rounds; the CPU rate is per second of one core's work.
+Three spaces of NAS-Bench-201's shape. In the first most architectures come up again and again; in the second, with 30
+ops to choose from instead of 5, hardly any does, so that every one is canonicalised; the third is NAS-Bench-101. Rates
+are architectures per second of wall clock, from `sample_codes` to the digests, median of the rounds; the CPU rate is
+per second of one core's work.
 """
 
 from __future__ import annotations

@@ -98,8 +98,8 @@ class Architecture:
     def pruned(self) -> Architecture:
         """The same architecture without what does not matter.
 
-        Ops `none` vanish, and so do nodes left without live inputs; `identity` nodes with one live input are bypassed; nodes
-        that no output needs are dropped. If an output vanishes, all does.
+        Ops `none` vanish, and so do nodes left without live inputs; `identity` nodes with one live input are bypassed;
+        nodes that no output needs are dropped. If an output vanishes, all does.
         """
         stands_for = _representatives(self.nodes)
         outputs = [stands_for[i] for i in self.outputs]
@@ -175,7 +175,7 @@ def _value(value: Any) -> Value:
 
 
 def _representatives(nodes: tuple[Node, ...]) -> list[int]:
-    """For each node the node whose value it stands for (itself, or the one an identity passes on), −1 where it is dead."""
+    """For each node the one whose value it stands for (itself, or what an identity passes on), −1 where it is dead."""
     stands_for: list[int] = []
     for index, node in enumerate(nodes):
         live = [r for i in node.inputs if (r := stands_for[i]) >= 0]

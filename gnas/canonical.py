@@ -1,11 +1,11 @@
 """Exact canonical forms of many small labelled DAGs at once.
 
-A graph of `k` nodes is `labels` `(k, 2)` (128-bit digests of the node labels, as two uint64) and `edges` `(k, k)`, where
-`edges[i, j]` says how node `i` reads node `j`: 0 not at all, else how often (unordered inputs) or the bit mask of the
-positions (ordered inputs). Colours are refined until stable (1-dimensional Weisfeiler-Leman in both directions), interchangeable
-nodes are told apart arbitrarily, and what is still tied is individualised in every possible way, keeping the smallest
-certificate. The certificate is the whole graph written in the order found, so different graphs never share one; 64-bit colours
-that collide cost a branching, never a wrong answer.
+A graph of `k` nodes is `labels` `(k, 2)` (128-bit digests of the node labels, as two uint64) and `edges` `(k, k)`,
+where `edges[i, j]` says how node `i` reads node `j`: 0 not at all, else how often (unordered inputs) or the bit mask of
+the positions (ordered inputs). Colours are refined until stable (1-dimensional Weisfeiler-Leman in both directions),
+interchangeable nodes are told apart arbitrarily, and what is still tied is individualised in every possible way,
+keeping the smallest certificate. The certificate is the whole graph written in the order found, so different graphs
+never share one; 64-bit colours that collide cost a branching, never a wrong answer.
 
 Source: individualisation-refinement, McKay and Piperno, "Practical graph isomorphism II" (2014), arXiv:1301.1493, with
 pruning by the automorphisms met on the way.
@@ -38,15 +38,17 @@ _WEIGHTS[0] = 0
 def _weigh(edges: NDArray[np.unsignedinteger]) -> U64:
     """One pseudo-random weight for each kind of edge; shape of `edges`."""
     if edges.dtype == np.uint8:
-        return _WEIGHTS[edges]
+        return np.take(_WEIGHTS, edges)
     wide = edges.astype(np.uint64)
-    return np.where(wide == 0, np.uint64(0), _mix(wide * _STEP))
+    weights: U64 = np.where(wide == 0, np.uint64(0), _mix(wide * _STEP))
+    return weights
 
 
 def _count_colours(colours: U64) -> NDArray[np.int64]:
     """Number of distinct colours in each row; shape `(n,)`."""
     ordered = np.sort(colours, axis=1)
-    return 1 + (ordered[:, 1:] != ordered[:, :-1]).sum(axis=1)
+    steps: NDArray[np.int64] = (ordered[:, 1:] != ordered[:, :-1]).sum(axis=1)
+    return 1 + steps
 
 
 def _round(colours: U64, weights: U64) -> U64:
@@ -76,7 +78,9 @@ def _refine(colours: U64, weights: U64) -> U64:
 
 
 def _split_twins(colours: U64, edges: NDArray[np.unsignedinteger]) -> U64:
-    """Tell apart nodes of one colour that read the same and are read by the same: any order of them gives the same graph."""
+    """Tell apart nodes of one colour that read the same and are read by the same: any order of them gives the same
+    graph.
+    """
     row, later, earlier = np.nonzero(np.tril(colours[:, :, None] == colours[:, None, :], -1))
     twins = (edges[row, later] == edges[row, earlier]).all(axis=1)
     twins &= (edges[row, :, later] == edges[row, :, earlier]).all(axis=1)
@@ -99,7 +103,8 @@ def _target_cells(colours: U64) -> NDArray[np.bool_]:
     tied[:, 1:] = ordered[:, 1:] == ordered[:, :-1]
     first = tied.argmax(axis=1)
     value = ordered[np.arange(len(colours)), first]
-    return (colours == value[:, None]) & tied.any(axis=1)[:, None]
+    cells: NDArray[np.bool_] = np.equal(colours, value[:, None]) & tied.any(axis=1, keepdims=True)
+    return cells
 
 
 def _certificates(labels: U64, edges: NDArray[np.unsignedinteger], colours: U64) -> list[bytes]:

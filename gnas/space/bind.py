@@ -70,7 +70,7 @@ def covering_codes(space: YamlSpace) -> Codes:
 
 
 def _missing_values(space: YamlSpace, pool: Codes) -> Codes:
-    """Rows for values that the pool, being uniform over assignments, hardly reaches (a shallow depth among deep ones)."""
+    """Rows for values that a pool uniform over assignments hardly reaches (a shallow depth among deep ones)."""
     found = []
     rng = np.random.default_rng(1)
     for column, choice in enumerate(space.choices):

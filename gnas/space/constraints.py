@@ -29,18 +29,17 @@ KINDS = ("count", "forbid", "connected", "apart")
 
 
 class Constraint(Protocol):
-    """A condition on whole assignments.
-
-    Attributes:
-        choices: The choices it depends on.
-        text: What it demands, for people.
-    """
+    """A condition on whole assignments."""
 
     @property
-    def choices(self) -> frozenset[str]: ...
+    def choices(self) -> frozenset[str]:
+        """The choices it depends on."""
+        ...
 
     @property
-    def text(self) -> str: ...
+    def text(self) -> str:
+        """What it demands, for people."""
+        ...
 
     def holds(self, codes: Codes) -> NDArray[np.bool_]:
         """Which rows of `codes`, shape `(n, choice)`, fulfil it."""
@@ -163,7 +162,9 @@ def _read(item: Any, program: Program, place: str) -> Constraint:
 
 
 def structural_choices(program: Program) -> frozenset[str]:
-    """The choices on which the shape of the pruned graph depends: all but those that only choose among ops and parameters."""
+    """The choices on which the shape of the pruned graph depends: all but those that only choose among ops and
+    parameters.
+    """
     cubes: list[Cube] = [n.when for n in program.nodes]
     cubes.extend(cube for n in program.nodes for wire in n.wires for cube, _ in wire)
     cubes.extend(cube for wire in program.outputs for cube, _ in wire)

@@ -20,8 +20,8 @@ _CHUNK = 1 << 16
 def count_constrained(choices: Sequence[Choice], constraints: Iterable[Constraint], moves: Moves, place: str) -> int:
     """Number of assignments that fulfil all constraints.
 
-    The choices that the constraints depend on (and their parents) are enumerated; each of their valid assignments counts as many
-    times as the other choices can complete it.
+    The choices that the constraints depend on (and their parents) are enumerated; each of their valid assignments
+    counts as many times as the other choices can complete it.
 
     Raises:
         SpaceError: The constraints tie too many choices.

@@ -1,7 +1,7 @@
 """The `dag:` step: a small free DAG with ops on its edges, on its nodes, or on both.
 
-Nodes are named by number from the sources on: with one source, `0` is the source and `1`, `2`, … the nodes. Choices are named
-`2.inputs`, `0->2` (an edge), `2.edge0` (the op of a chosen input), `2` (the op of a node).
+Nodes are named by number from the sources on: with one source, `0` is the source and `1`, `2`, … the nodes. Choices are
+named `2.inputs`, `0->2` (an edge), `2.edge0` (the op of a chosen input), `2` (the op of a node).
 """
 
 from __future__ import annotations

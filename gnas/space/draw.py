@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hashlib import blake2b
 from html import escape
+from itertools import pairwise
 from typing import NamedTuple
 
 from gnas.architecture import INPUT, Architecture, Node, Value
@@ -131,7 +132,7 @@ def _edge(layout: Layout, tops: list[float], boxes: list[_Box], edge: tuple[int,
         points.extend(((x, tops[layer]), (x, tops[layer + 1] - _LAYER_GAP)))
     points.append((route[-1][0], tops[layout.layer[reader]] - 2))
     path = [f"M{_at(points[0])}"]
-    for (x0, y0), (x1, y1) in zip(points, points[1:], strict=False):
+    for (x0, y0), (x1, y1) in pairwise(points):
         bend = (y1 - y0) / 2
         path.append(
             f"L{_at((x1, y1))}" if x0 == x1 else f"C{_at((x0, y0 + bend))} {_at((x1, y1 - bend))} {_at((x1, y1))}"
@@ -157,8 +158,8 @@ def _draw_box(box: _Box, x: float, top: float) -> str:
 
 
 def _text(x: float, y: float, text: str, size: int, colour: str, *, bold: bool = False) -> str:
-    weight = ' font-weight="600"' if bold else ""
-    return f'<text x="{x:.1f}" y="{y:.1f}" font-size="{size}"{weight} fill="{colour}" text-anchor="middle">{escape(text)}</text>'
+    look = f'font-size="{size}" fill="{colour}"' + (' font-weight="600"' if bold else "")
+    return f'<text x="{x:.1f}" y="{y:.1f}" {look} text-anchor="middle">{escape(text)}</text>'
 
 
 def _document(width: float, height: float, parts: list[str]) -> str:
@@ -168,5 +169,6 @@ def _document(width: float, height: float, parts: list[str]) -> str:
     )
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:.0f}" height="{height:.0f}" '
-        f'viewBox="0 0 {width:.0f} {height:.0f}" font-family="{escape(_FONT)}" role="img">{arrow}{"".join(parts)}</svg>\n'
+        f'viewBox="0 0 {width:.0f} {height:.0f}" font-family="{escape(_FONT)}" role="img">'
+        f"{arrow}{''.join(parts)}</svg>\n"
     )

@@ -43,12 +43,13 @@ def describe(space: YamlSpace, exact: bool = True) -> dict[str, Any]:
 
     Args:
         space: The space.
-        exact: Whether to count different architectures, where the space is small or regular enough (seconds to a minute).
+        exact: Whether to count different architectures, where the space is small or regular enough (seconds to a
+        minute).
 
     Returns:
-        `name`, `description`, `source`, `choices` (number), `assignments`, `labelled_graphs`, `architectures` (isomorphism classes),
-        `method`, `cells` (assignments of each shared cell, where the space has cells), `inputs`, `constraints`. A figure that cannot be
-        had is None.
+        `name`, `description`, `source`, `choices` (number), `assignments`, `labelled_graphs`, `architectures`
+        (isomorphism classes), `method`, `cells` (assignments of each shared cell, where the space has cells), `inputs`,
+        `constraints`. A figure that cannot be had is None.
     """
     definition = space.definition
     try:
@@ -113,8 +114,9 @@ def _new_rows(graphs: Graphs, known: set[bytes]) -> NDArray[np.int64]:
 def _structures_first(space: YamlSpace) -> UniqueCounts | None:
     """Enumerate the shapes of the graphs, keep one of each isomorphism class, and try every labelling of those only.
 
-    Two architectures can only be isomorphic if their shapes are, each node of a shape being marked with the set of labels open to it; and isomorphic
-    shapes have isomorphic labellings. So the labellings of one shape of each class meet every class of architectures.
+    Two architectures can only be isomorphic if their shapes are, each node of a shape being marked with the set of
+    labels open to it; and isomorphic shapes have isomorphic labellings. So the labellings of one shape of each class
+    meet every class of architectures.
     """
     program = space.definition.program
     named = with_parents(_fixed_choices(space), space.choices)
@@ -174,7 +176,9 @@ def _fixed_choices(space: YamlSpace) -> set[str]:
 
 
 def _free_domains(program: Program, named: set[str]) -> dict[int, NDArray[np.int32]] | None:
-    """Labels open to each node whose label no structural choice decides; None where labels are not independent of each other."""
+    """Labels open to each node whose label no structural choice decides; None where labels are not independent of each
+    other.
+    """
     parents = {c.name: {p for p, _ in c.when} for c in program.choices}
     owner: dict[str, int] = {}
     found: dict[int, NDArray[np.int32]] = {}

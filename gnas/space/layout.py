@@ -1,7 +1,7 @@
 """A small layered layout of a DAG: layers, crossings few, boxes in line with what they are joined to.
 
-Source: the steps of Sugiyama, Tagawa and Toda, "Methods for visual understanding of hierarchical system structures" (1981), with
-barycentres for the order and averaged neighbours for the positions.
+Source: the steps of Sugiyama, Tagawa and Toda, "Methods for visual understanding of hierarchical system structures"
+(1981), with barycentres for the order and averaged neighbours for the positions.
 """
 
 from __future__ import annotations
@@ -139,7 +139,9 @@ def _pull(a: float, b: float) -> float:
 
 
 def _spread(wanted: Sequence[float], width: Sequence[float], gap: float) -> list[float]:
-    """Positions near the wanted ones, in their order, that keep boxes apart: blocks that touch move to the mean of their wishes."""
+    """Positions near the wanted ones, in their order, that keep boxes apart: blocks that touch move to the mean of
+    their wishes.
+    """
     blocks: list[tuple[float, int, float]] = []
     """Sum of wishes relative to the block's first centre, members, extent from the first to the last centre."""
     starts: list[float] = []

@@ -121,7 +121,9 @@ class Graphs:
     outputs: tuple[NDArray[np.int32], ...]
 
     def rows(self) -> NDArray[np.int32]:
-        """Labels, reads and outputs of the live nodes, shape `(n, column)`: equal rows are equal graphs, names of nodes counting."""
+        """Labels, reads and outputs of the live nodes, shape `(n, column)`: equal rows are equal graphs, names of nodes
+        counting.
+        """
         parts = [np.where(self.live, self.labels, np.int32(-1))]
         for live, wires in zip(self.live, self.reads, strict=True):
             parts.extend(np.where(live, w, np.int32(-1))[None] for w in wires)
@@ -186,7 +188,8 @@ class Program:
         self, wire: Wire, holds: CubeEvaluator, stands_for: NDArray[np.int32], rows: NDArray[np.int64]
     ) -> NDArray[np.int32]:
         if len(wire) == 1 and wire[0][0] == ALWAYS:
-            return stands_for[wire[0][1]]
+            column: NDArray[np.int32] = stands_for[wire[0][1]]
+            return column
         source = np.full(len(rows), -1, dtype=np.int32)
         for cube, node in wire:
             source[holds(cube)] = node

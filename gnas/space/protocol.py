@@ -1,7 +1,7 @@
 """The `Space` protocol: named choices plus a way to turn an assignment of them into an `Architecture`.
 
-Batches are integer arrays `codes` of shape `(n, choice)`: the index of the value taken by each choice, −1 where the choice
-is inactive because its condition does not hold.
+Batches are integer arrays `codes` of shape `(n, choice)`: the index of the value taken by each choice, −1 where the
+choice is inactive because its condition does not hold.
 """
 
 from __future__ import annotations
@@ -82,7 +82,9 @@ class Space(Protocol):
         ...
 
     def digests(self, codes: Codes) -> NDArray[np.bytes_]:
-        """Canonical digests, `S32` hexadecimal, shape `(n,)`: equal for isomorphic architectures. Same as `Architecture.digest`."""
+        """Canonical digests, `S32` hexadecimal, shape `(n,)`: equal for isomorphic architectures. Same as
+        `Architecture.digest`.
+        """
         ...
 
     def count(self) -> int:

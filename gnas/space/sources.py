@@ -14,7 +14,10 @@ from gnas.space.program import Wire
 from gnas.space.scope import Scope, guard, text_of
 from gnas.space.values import read_term, value_list, when_cube
 
-ACCEPTED = "a name, a list, {choice: […]}, {subset: […], size: k}, {optional: name}, {use: name, when: {…}}, {by: $x, cases: {…}}"
+ACCEPTED = (
+    "a name, a list, {choice: […]}, {subset: […], size: k}, {optional: name}, {use: name, when: {…}}, "
+    "{by: $x, cases: {…}}"
+)
 
 
 def read_sources(data: Any, scope: Scope, name: str, place: str) -> tuple[Wire, ...]:
@@ -144,7 +147,9 @@ class Subset:
 def subset_wires(
     scope: Scope, name: str, named: dict[str, tuple[Wire, ...]], low: int, high: int, place: str
 ) -> Subset:
-    """Wires for a chosen subset of named sources, each of one wire; no choice is declared where only one subset is possible."""
+    """Wires for a chosen subset of named sources, each of one wire; no choice is declared where only one subset is
+    possible.
+    """
     subsets = [s for size in range(low, high + 1) for s in combinations(named, size)]
     if len(subsets) == 1:
         wires = tuple(w for n in subsets[0] for w in named[n])

@@ -1,8 +1,8 @@
 """Exact counting, uniform sampling and numbering of the assignments of conditional choices.
 
-The choices are compiled into a graph of independent parts ("and") and case distinctions ("or"): branch on a choice others
-depend on, grouping the values that no condition tells apart; what remains falls into independent parts, each compiled once. Counts
-are exact integers of any size.
+The choices are compiled into a graph of independent parts ("and") and case distinctions ("or"): branch on a choice
+others depend on, grouping the values that no condition tells apart; what remains falls into independent parts, each
+compiled once. Counts are exact integers of any size.
 """
 
 from __future__ import annotations

@@ -25,7 +25,8 @@ def declare_choices(data: Any, scope: Scope, place: str) -> None:
         raise SpaceError("`choices` is a mapping of names to values", place=place, value=data)
     for name, body in data.items():
         here = data.at(name)
-        ordinal, cube = None, ()
+        ordinal: bool | None = None
+        cube: Cube = ()
         values = body
         if isinstance(body, MarkedDict):
             check_keys(body, DECLARATION_KEYS, f"choice {name!r}")
@@ -152,7 +153,7 @@ def when_cube(data: Any, scope: Scope, place: str) -> Cube | None:
         raise SpaceError(
             "`when` is a mapping of choices to accepted values", place=place, value=data, accepted="{pool: [sum, mean]}"
         )
-    cube: Cube | None = ()
+    cube: Cube = ()
     for key, accepted in data.items():
         name, here = key.removeprefix("$"), data.at(key)
         if name in scope.loops:
@@ -164,11 +165,12 @@ def when_cube(data: Any, scope: Scope, place: str) -> Cube | None:
         codes = scope.registry.codes(full, values)
         if not codes:
             return None
-        cube = both(cube, ((full, codes),))
         # NOTE: a choice that is itself conditional brings its own conditions, so that `when` need not repeat them.
-        cube = both(cube, scope.registry.active(full)) if cube is not None else None
-        if cube is None:
+        own = both(((full, codes),), scope.registry.active(full))
+        joined = both(cube, own) if own is not None else None
+        if joined is None:
             return None
+        cube = joined
     return cube
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from copy import copy
 from collections.abc import Iterable, Iterator, Mapping
+from copy import copy
 from functools import cached_property
 from hashlib import blake2b
 from typing import TYPE_CHECKING
@@ -95,7 +95,9 @@ class YamlSpace:
         return self._moves.cross(np.asarray(a, dtype=np.int16), np.asarray(b, dtype=np.int16), rng)
 
     def neighbour_codes(self, code: Codes) -> Codes:
-        """All assignments one change away from the row `code`, shape `(choice,)`; choices it activates take their first value."""
+        """All assignments one change away from the row `code`, shape `(choice,)`; choices it activates take their first
+        value.
+        """
         return self._moves.neighbours(np.asarray(code, dtype=np.int16))
 
     def contains_codes(self, codes: Codes) -> NDArray[np.bool_]:
@@ -146,7 +148,9 @@ class YamlSpace:
         return codes
 
     def with_value(self, column: int, code: int, pool: Codes, rng: np.random.Generator) -> Codes | None:
-        """A valid row in which the choice of `column` takes `code`, made by changing rows of `pool`; None if none was found."""
+        """A valid row in which the choice of `column` takes `code`, made by changing rows of `pool`; None if none was
+        found.
+        """
         rows = pool[:64].copy()
         for choice in self._ancestry(column):
             accepted = dict(self.choices[choice[0]].when)
@@ -204,8 +208,9 @@ class YamlSpace:
         for column, choice in enumerate(self.choices):
             active = bool(self._moves.active(row[None], column)[0])
             if active != bool(row[column] >= 0):
+                state = "active and needs a value" if active else "not active"
                 raise SpaceError(
-                    f"choice {choice.name!r} is {'active and needs a value' if active else 'not active'} in this assignment",
+                    f"choice {choice.name!r} is {state} in this assignment",
                     place=self._name,
                     value=None if active else choice.values[int(row[column])],
                     accepted=accepted_names(map(text_of, choice.values)) if active else "no value",
