@@ -164,7 +164,7 @@ def _ablation(record: RunRecord, rows: Sequence[ComparisonRow]) -> Ablation | No
     members = (*record.search, *record.random)
     try:
         predicted, n, message = predicted_changes(winner, members, record.space, record.objective, GpPredictor())
-    except GnasError as error:
+    except (GnasError, ArithmeticError, RuntimeError, ValueError) as error:
         return Ablation(winner, measured, message=f"Nothing is predicted: {error}")
     return Ablation(winner, measured, predicted, n, message)
 

@@ -76,7 +76,10 @@ def importances(evaluations: Sequence[Evaluation], objective: Objective, *, seed
         return Importances(
             method, len(members), message="Importance is undefined: nothing varied among the evaluations."
         )
-    weights = _fanova(tables, _widest(varied, tables, values), values, seed)
+    try:
+        weights = _fanova(tables, _widest(varied, tables, values), values, seed)
+    except RuntimeError as error:
+        return Importances(method, len(members), message=f"Importance is undefined: {error}")
     found = [Contribution(name, weight, _options(name, tables, values, objective)) for name, weight in weights.items()]
     return Importances(method, len(members), tuple(sorted(found, key=lambda c: -c.importance)))
 

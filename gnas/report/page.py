@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from importlib.resources import files
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined
-from markupsafe import Markup
 
 from gnas import __version__
 from gnas.report import text
@@ -44,8 +43,8 @@ def render(data: ReportData, *, now: datetime | None = None) -> str:
         .render(
             data=data,
             figures=_figures(data),
-            style=Markup(style),
-            script=Markup(script),
+            style=style,
+            script=script,
             script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
             written=written,
             version=__version__,
@@ -78,8 +77,6 @@ def _environment() -> Environment:
     environment.filters["plus_minus"] = _parts
     environment.filters["duration"] = text.duration
     environment.filters["choice_value"] = text.choice_value
-    # NOTE: only for drawings that passed `portrait.drawable`.
-    environment.filters["checked_svg"] = Markup
     return environment
 
 

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from gnas.evaluation import Evaluation, Objective
+from gnas.report import importance
 from gnas.report.importance import importances
 
 RMSE = Objective("rmse", "minimize")
@@ -53,3 +54,13 @@ def test_too_little_to_tell_is_a_message(trials, message):
     found = importances(trials, RMSE)
     assert found.contributions == ()
     assert message in found.message
+
+
+def test_a_forest_without_variance_is_a_message(monkeypatch):
+    def without_variance(*arguments):
+        raise RuntimeError("zero total variance in all trees")
+
+    monkeypatch.setattr(importance, "_fanova", without_variance)
+    found = importances(history(12, lambda c: 1.0 / c["width"]), RMSE)
+    assert found.contributions == ()
+    assert found.message == "Importance is undefined: zero total variance in all trees"
