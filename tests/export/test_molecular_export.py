@@ -194,7 +194,7 @@ def test_molecules_that_cannot_be_read_stay_empty(
     folder, _ = exported
     source, out = tmp_path / "in.csv", tmp_path / "out.csv"
     source.write_text('id,SMI,solubility\n1,CCO,0.5\n2,C(C,1\n3,"",\n4,CC(=O)[O-].[Na+],2\n', encoding="utf-8")
-    done = without_gnas(folder / "predict.py", "--file", str(source), "--column", "SMI", "--out", str(out))
+    done = without_gnas(folder / "predict.py", "--file", str(source), "--column", "SMI", "--out", str(out), "--onnx")
     assert done.returncode == 0, done.stderr
     lines = out.read_text(encoding="utf-8").splitlines()
     assert lines[0] == "id,SMI,solubility,predicted solubility"
@@ -209,7 +209,7 @@ def test_molecules_that_cannot_be_read_stay_empty(
     ("arguments", "message"),
     [
         (("--file", "absent.csv"), "absent.csv"),
-        (("nonsense",), "no prediction for 'nonsense'"),
+        (("--onnx", "nonsense"), "no prediction for 'nonsense'"),
         ((), "give either SMILES or --file"),
     ],
 )
