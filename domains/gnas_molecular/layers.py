@@ -77,9 +77,9 @@ class PNA(nn.Module):
         n_atoms = x.shape[0]
         message = self.target(x)[target] + self.source(x)[source] + self.bond(bonds)
         degree = scatter(torch.ones_like(message[:, :1]), target, 0, n_atoms, "sum")
-        total = scatter(torch.cat([message, message * message], 1), target, 0, n_atoms, "sum")
-        mean, square = (total / degree.clamp(min=1.0)).chunk(2, 1)
-        variance = square - mean * mean
+        mean = scatter(message, target, 0, n_atoms, "sum") / degree.clamp(min=1.0)
+        # NOTE: not mean(m²) - mean(m)², whose cancellation alone costs more than the tolerance between runtimes.
+        variance = scatter((message - mean[target]).square(), target, 0, n_atoms, "sum") / degree.clamp(min=1.0)
         deviation = torch.where(variance > 1e-5, variance.clamp(min=1e-5).sqrt(), torch.zeros_like(variance))
         both = torch.cat([message, -message], 1)
         index = target.unsqueeze(1).expand_as(both)
