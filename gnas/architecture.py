@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
@@ -111,8 +111,14 @@ class Architecture:
             if index in needed:
                 inputs[index] = tuple(r for i in self.nodes[index].inputs if (r := stands_for[i]) >= 0)
                 needed.update(inputs[index])
-        place = {old: new for new, old in enumerate(sorted(needed))}
-        nodes = tuple(replace(self.nodes[i], inputs=tuple(place[j] for j in inputs[i])) for i in sorted(needed))
+        if len(needed) == len(self.nodes) and all(inputs[i] == node.inputs for i, node in enumerate(self.nodes)):
+            return self
+        order = sorted(needed)
+        place = {old: new for new, old in enumerate(order)}
+        nodes = tuple(
+            Node(node.op, node.params, tuple(place[j] for j in inputs[i]), node.name, node.ordered)
+            for i, node in ((i, self.nodes[i]) for i in order)
+        )
         return Architecture(nodes, tuple(place[i] for i in outputs), self.assignment)
 
     def to_json(self) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from gnas.errors import DataError, SpecError, StudyError
+from gnas.evaluate.candidate import CandidateWork
 from gnas.evaluation import Evaluation
 from gnas.finals import FinalsFile, choose
 from gnas.progress import SilentProgress, Snapshot
@@ -205,17 +206,16 @@ def test_a_time_budget_ends_both_searches(tmp_path: Path) -> None:
 
 def test_searchers_never_see_the_test_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[Any] = []
-    monkeypatch.setattr("gnas.run.CandidateWork", lambda *args: seen.append(args) or _spy(*args))
+
+    def spy(*args: Any) -> CandidateWork:
+        seen.append(args)
+        return CandidateWork(*args)
+
+    monkeypatch.setattr("gnas.run.CandidateWork", spy)
     run(toy_problem(final=FINAL, budget={"trials": 2}), tmp_path)
     (args,) = seen
     with pytest.raises(DataError, match="sealed"):
         args[1].size("test")
-
-
-def _spy(*args: Any) -> Any:
-    from gnas.evaluate.candidate import CandidateWork
-
-    return CandidateWork(*args)
 
 
 def test_a_failing_report_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

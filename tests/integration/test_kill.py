@@ -9,7 +9,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "bench"))
 
-from kill import kill_and_continue
+from kill import kill_and_continue  # type: ignore[import-not-found]
 
 pytestmark = pytest.mark.integration
 
