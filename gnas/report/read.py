@@ -159,16 +159,20 @@ def _space(spec: Mapping[str, Any], facts: Mapping[str, object], base: Path, rem
     """The space by the name in the spec, or the domain's default, whose name the study keeps."""
     from gnas.space import load_space
 
-    kept, _, _ = str(facts.get("space") or "").rpartition(" ")
+    kept, _, fingerprint = str(facts.get("space") or "").partition(" ")
     named = spec.get("space") or kept
     name, restrict = (named.get("name"), named.get("restrict")) if isinstance(named, dict) else (named, None)
     if not isinstance(name, str) or not name:
         remarks.append("The folder does not say which space was searched, so architectures are not drawn.")
         return None
     source = str(base / name) if name.endswith((".yaml", ".yml")) else name
-    values = {str(k): tuple(v) for k, v in restrict.items()} if isinstance(restrict, dict) else None
+    values = {str(k): tuple(v) for k, v in restrict.items()} if isinstance(restrict, dict) and restrict else None
     try:
-        return load_space(source, restrict=values)
+        space = load_space(source, restrict=values)
     except (GnasError, OSError) as error:
         remarks.append(f"The space {name} could not be read, so architectures are not drawn: {error}")
         return None
+    if fingerprint and space.fingerprint != fingerprint:
+        remarks.append(f"The space {name} has changed since the run, so architectures are not drawn.")
+        return None
+    return space

@@ -138,6 +138,14 @@ def test_a_space_that_is_gone_is_a_remark(tmp_path: Path) -> None:
     assert "gone/away" in record.remarks[0]
 
 
+def test_a_space_that_changed_since_is_not_drawn(tmp_path: Path) -> None:
+    fill(tmp_path, 2)
+    (tmp_path / "spec.yaml").write_text("space: benchmarks/nasbench101\n")
+    record = read_run(tmp_path)
+    assert record.space is None
+    assert "has changed since the run" in record.remarks[0]
+
+
 def test_a_spec_edited_into_nonsense_hides_no_results(tmp_path: Path) -> None:
     fill(tmp_path, 2)
     (tmp_path / "spec.yaml").write_text("a: [unclosed\n")
