@@ -129,8 +129,11 @@ def _check_one(
             value=shown or None,
             remedy="change the ops or the wiring there",
         ) from error
-    given = types[architecture.outputs[0]] if len(types) == len(architecture.nodes) else types[0]
-    if len(architecture.outputs) != 1 or given != output:
+    if len(architecture.outputs) != 1:
+        count = len(architecture.outputs)
+        raise SpaceError("a network returns one value", place=space.definition.file, value=count, accepted="1 output")
+    given = types[architecture.outputs[0]]
+    if given != output:
         last = architecture.nodes[architecture.outputs[0]]
         raise SpaceError(
             f"the output of {last.name!r} is {given}",

@@ -186,7 +186,7 @@ def _free_domains(program: Program, named: set[str]) -> dict[int, NDArray[np.int
         free = set(names) - named
         if not free:
             continue
-        mixed = free != set(names) or any(not parents[n] <= free for n in free)
+        mixed = free != set(names) or any(not parents[n] <= free | named for n in free)
         if mixed or any(owner.setdefault(n, i) != i for n in free):
             return None
         found[i] = program.label_domain(i)

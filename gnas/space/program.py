@@ -6,7 +6,7 @@ Decoding one row and digesting a batch both evaluate it, so they cannot disagree
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Lock
 
 import numpy as np
@@ -242,10 +242,11 @@ class Program:
         return self._label_ids[text]
 
     def label_domain(self, i: int) -> NDArray[np.int32]:
-        """Every label supernode `i` can have, whose label choices must depend on nothing but each other; sorted."""
+        """Every label that supernode `i` can have where it is present; sorted."""
         names = self.label_choices[i]
-        tree = AssignmentTree([c for c in self.choices if c.name in names])
-        order = [[c.name for c in self.choices if c.name in names].index(n) for n in names]
+        own = [replace(c, when=tuple(w for w in c.when if w[0] in names)) for c in self.choices if c.name in names]
+        tree = AssignmentTree(own)
+        order = [[c.name for c in own].index(n) for n in names]
         codes = tree.unrank(np.arange(tree.count))[:, order]
         return np.unique(np.array([self._label_id(i, tuple(row)) for row in codes.tolist()], dtype=np.int32))
 

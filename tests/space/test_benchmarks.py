@@ -35,7 +35,7 @@ def test_darts() -> None:
 
 
 def test_nasbench101_with_few_edges() -> None:
-    """The same code as for the whole space, on cells of at most three inner nodes, against brute force over matrices."""
+    """The same code as for the whole space, on at most three inner nodes, against brute force over matrices."""
     restrict = {f"cell.{i}->{j}": [False] for i in range(4, 6) for j in range(i + 1, 6)}
     restrict |= {f"cell.{i}->{j}": [False] for j in (4, 5) for i in range(j) if f"cell.{i}->{j}" not in restrict}
     restrict |= {"cell.4->out": [False], "cell.5->out": [False]}
@@ -44,7 +44,7 @@ def test_nasbench101_with_few_edges() -> None:
 
 
 def _brute_force_cells(inner: int) -> int:
-    """Classes of cells with at most `inner` labelled nodes, all on a path from input to output, and at most nine edges."""
+    """Classes of cells with at most `inner` labelled nodes, all on a path from end to end, and nine edges at most."""
     found = set()
     for size in range(inner + 1):
         ends = size + 1

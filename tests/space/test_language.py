@@ -50,7 +50,13 @@ def test_depth_activates_the_choices_of_its_layers() -> None:
     assert {c.name: c.when for c in space.choices}["layers.1.act"] == (("layers.depth", (2, 3)),)
     none = space.decode(space.encode({"hidden": 8, "layers.depth": 0}))
     assert shape(none) == [("input", ()), ("concat", (0,))]
-    one = {"hidden": 8, "layers.depth": 1, "layers.0.conv": "gat", "layers.0.conv.gat.heads": 2, "layers.0.act": "relu"}
+    one: dict[str, Value] = {
+        "hidden": 8,
+        "layers.depth": 1,
+        "layers.0.conv": "gat",
+        "layers.0.conv.gat.heads": 2,
+        "layers.0.act": "relu",
+    }
     architecture = space.decode(space.encode(one))
     assert shape(architecture) == [("input", ()), ("gat", (0,)), ("relu", (1,)), ("concat", (0, 2))]
     assert architecture.nodes[1].params == (("heads", 2), ("width", 8))
