@@ -6,14 +6,16 @@ import inspect
 import json
 import re
 from collections.abc import Iterator
-from typing import Any
+from dataclasses import fields
+from typing import Any, get_type_hints
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from gnas.checking import describe, section_of
+from gnas.checking import describe, describe_type, section_of
 from gnas.domain import domain_names, load_domain
 from gnas.evaluate.recipe import Recipe
+from gnas.searchers import ALGORITHMS, make_searcher
 from gnas.spec import Spec
 
 _HEAD = """\
@@ -33,17 +35,18 @@ def reference() -> str:
     """The reference as Markdown: a table for each section, those of the installed domains included."""
     parts = [_HEAD]
     parts += list(_sections("The top level", Spec, ""))
+    parts += list(_search_options())
     parts += list(_sections("`recipe`: how candidates are trained", Recipe, "recipe"))
     for name in domain_names():
         parts += list(_sections(f"`data` of the domain `{name}`", load_domain(name).data_model, "data"))
     return "\n".join(parts)
 
 
-def explanations(model: type[BaseModel]) -> dict[str, str]:
-    """What the docstring of a model says of each of its fields."""
+def explanations(record: type[object]) -> dict[str, str]:
+    """What the docstring of a model or dataclass says of each of its fields."""
     found: dict[str, str] = {}
     current = ""
-    _, _, listed = inspect.cleandoc(model.__doc__ or "").partition("Attributes:\n")
+    _, _, listed = inspect.cleandoc(record.__doc__ or "").partition("Attributes:\n")
     for line in listed.splitlines():
         text = line.strip()
         begun = _ATTRIBUTE.match(text)
@@ -69,6 +72,22 @@ def _sections(title: str, model: type[BaseModel], path: str) -> Iterator[str]:
     yield ""
     for here, inner in nested:
         yield from _sections(f"`{here}`", inner, here)
+
+
+def _search_options() -> Iterator[str]:
+    """The options of each search algorithm."""
+    for algorithm in ALGORITHMS:
+        kind: type[Any] = type(make_searcher(algorithm))
+        if not fields(kind):
+            continue
+        about = inspect.cleandoc(kind.__doc__ or "").split("\n\n")[0].replace("\n", " ")
+        yield f"## `search.options` of `{algorithm}`\n\n{about}\n\n| key | accepted | default | |\n|---|---|---|---|"
+        texts, hints = explanations(kind), get_type_hints(kind)
+        for option in fields(kind):
+            default = "" if option.default == () else f"`{json.dumps(option.default)}`"
+            accepted = describe_type(hints[option.name])
+            yield f"| `{option.name}` | {accepted} | {default} | {texts.get(option.name, '')} |"
+        yield ""
 
 
 def _accepted(info: FieldInfo, inner: type[BaseModel] | None) -> str:

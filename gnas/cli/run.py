@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +14,7 @@ import typer
 
 from gnas.cli.guard import INTERRUPTED
 from gnas.cli.output import print_json
+from gnas.errors import UserError
 
 if TYPE_CHECKING:
     from gnas.cli.progress import PlainProgress
@@ -37,7 +39,7 @@ def run(
     problem = load_problem(spec)
     folder = out or Path("runs") / folder_name(problem, spec)
     command = f"gnas run {spec} --out {folder}"
-    continued = (folder / "study.journal").exists()
+    continued = (folder / "run.json").exists()
     if not continued:
         _refuse_impossible(problem)
     with _terminable(), _progress(problem.objective, quiet=quiet) as progress:
@@ -45,6 +47,8 @@ def run(
             progress.message(f"continuing {folder}")
         try:
             results = _run(problem, folder, workers, executor, progress)
+        except UserError as error:
+            raise located(problem, error) from error
         except KeyboardInterrupt:
             progress.message(f"stopped; everything finished is kept; to continue: {command}")
             raise typer.Exit(INTERRUPTED) from None
@@ -52,6 +56,15 @@ def run(
         print_json(as_plain(results, folder))
     else:
         _tell(results, folder)
+
+
+def located(problem: Problem, error: UserError) -> UserError:
+    """The same error; a key path of the spec given with file and line."""
+    from gnas.yamlfile import read_yaml
+
+    if problem.path is None or not problem.path.is_file():
+        return error
+    return read_yaml(problem.path).relocate(error)
 
 
 def folder_name(problem: Problem, spec: Path) -> str:
@@ -95,7 +108,8 @@ def _tell(results: RunResults, folder: Path) -> None:
     typer.echo(f"\n{verdict_sentence(results)}")
     if (folder / "best").is_dir():
         typer.echo(f"model: {folder / 'best'}")
-    typer.echo(f"report: {folder / 'report.html'}")
+    if (folder / "report.html").is_file():
+        typer.echo(f"report: {folder / 'report.html'}")
 
 
 def _progress(objective: Objective, *, quiet: bool) -> PlainProgress:
@@ -113,6 +127,9 @@ def _terminable() -> Iterator[None]:
     def stop(*_: object) -> None:
         raise KeyboardInterrupt
 
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
     before = signal.signal(signal.SIGTERM, stop)
     try:
         yield

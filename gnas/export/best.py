@@ -82,7 +82,9 @@ def choose(problem: Problem, out: Path, trial: int | None = None) -> Chosen:
     """
     from gnas.study import JOURNAL, read_evaluations
 
-    evaluations = {evaluation.number: evaluation for evaluation in read_evaluations(out / JOURNAL)}
+    storage = problem.spec.storage
+    study = (out / JOURNAL, "search") if storage is None else (storage, f"{problem.spec.name}/search")
+    evaluations = {evaluation.number: evaluation for evaluation in read_evaluations(*study)}
     rows = _rows(out)
     number = _chosen_trial(out) if trial is None else trial
     if number not in evaluations:

@@ -162,6 +162,19 @@ def test_the_spec_of_the_readme_plans_cleanly(tmp_path: Path) -> None:
     assert outcome.code == 0, outcome.err
 
 
+def test_a_study_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gnas.run._Run._export", lambda self: None)
+    path, out = write_spec(tmp_path, spec(storage=f"sqlite:///{tmp_path / 'study.db'}")), tmp_path / "out"
+    assert invoke("run", path, "--out", out).code == 0
+    assert (tmp_path / "study.db").is_file()
+    assert not (out / "study.journal").exists()
+    again = invoke("run", path, "--out", out)
+    assert (again.code, f"continuing {out}" in again.err) == (0, True)
+    assert invoke("report", out).code == 0
+    outcome = invoke("export", out, "--trial", "1", "--to", "model.py")
+    assert outcome.code == 0, outcome.err
+
+
 @pytest.mark.slow
 def test_templates_plan_cleanly_as_they_are(tmp_path: Path) -> None:
     for name in domain_names():

@@ -185,6 +185,13 @@ def test_a_folder_in_use(copied: Path) -> None:
     assert numbers(copied / "out") == [0, 1]
 
 
+def test_a_storage_that_cannot_be_opened(tmp_path: Path) -> None:
+    path = write_spec(tmp_path, spec(storage="postgres//nowhere"))
+    told(
+        invoke("run", path, "--out", tmp_path / "out"), 5, "spec.yaml:24: storage", "'postgres//nowhere'", "sqlite:///"
+    )
+
+
 def test_a_folder_that_is_no_run(tmp_path: Path) -> None:
     told(invoke("report", tmp_path / "none"), 5, str(tmp_path / "none"), "no such", "gnas run SPEC --out DIR")
     told(invoke("report", tmp_path), 5, str(tmp_path), "no run folder", "gnas run SPEC --out DIR")
