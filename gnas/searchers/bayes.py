@@ -49,7 +49,7 @@ class BayesianOptimisation:
     acquisition: Literal["ei", "ucb"] = "ei"
     beta: float = 2.0
     pool: int = 400
-    shortlist: int = 64
+    shortlist: int = 32
     incumbents: int = 8
 
     def __post_init__(self) -> None:
@@ -80,7 +80,7 @@ class BayesianOptimisation:
         pool = self._pool(study, best, rng)
         if not len(pool):
             return
-        shortlist = max(self.shortlist, 16 * proposals.n)
+        shortlist = max(self.shortlist, 8 * proposals.n)
         if len(pool) > shortlist:
             feasible = log_feasibility(study, coarse, pool)
             pool = pool[np.argsort(-self._acquire(outlook(study, coarse, pool), feasible), kind="stable")]

@@ -59,6 +59,7 @@ class LocalSearch:
         climb: list[Evaluation] = []
         best, best_score = None, -math.inf
         around: list[tuple[bytes, Codes]] = []
+        proven = b""
         for evaluation in study.evaluations:
             known.add(evaluation.digest.encode())
             climb.append(evaluation)
@@ -66,9 +67,13 @@ class LocalSearch:
             if value > best_score:
                 best, best_score = evaluation, value
                 around = _around(study, evaluation)
-            if best is not None and len(climb) >= self.n_initial:
+                proven = b""
+            # NOTE: feasibility is checked again only once the neighbour last found feasible has been evaluated.
+            if best is not None and len(climb) >= self.n_initial and (not proven or proven in known):
                 around = _open(study, around, known)
-                if not around:
+                if around:
+                    proven = around[0][0]
+                else:
                     climb, best, best_score = [], None, -math.inf
         return climb
 

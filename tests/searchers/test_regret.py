@@ -32,7 +32,7 @@ def mean_regret(algorithm: str, seeds: int) -> float:
 
 
 @pytest.mark.parametrize(
-    ("algorithm", "seeds", "share"), [("evolution", 20, 0.8), ("local", 20, 0.8), ("bayes", 5, 0.2)]
+    ("algorithm", "seeds", "share"), [("evolution", 20, 0.8), ("local", 20, 0.8), ("bayes", 3, 0.2)]
 )
 def test_regret_after_60_evaluations(algorithm: str, seeds: int, share: float) -> None:
     """Regret is at most `share` of random search's. Seeds are fixed, so this passes or fails always."""
