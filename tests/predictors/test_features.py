@@ -84,7 +84,7 @@ def test_counts_degrees_and_edges_by_hand() -> None:
     assert edges[2:].sum() == 0
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=30)
 @given(st.integers(0, 10_000), st.integers(0, 10_000))
 def test_features_do_not_depend_on_the_order_of_nodes(seed: int, shuffle: int) -> None:
     extractor = FeatureExtractor.fit([random_graph(i) for i in range(40)])

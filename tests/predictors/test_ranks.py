@@ -10,7 +10,7 @@ from gnas.predictors.ranks import RankGaussian, rank_gaussian
 FLOATS = st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=40)
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=30)
 @given(FLOATS)
 def test_order_is_kept_and_the_map_inverts(values: list[float]) -> None:
     y = np.array(values)

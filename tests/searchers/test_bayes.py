@@ -57,7 +57,7 @@ def latency_ms(architecture: Architecture) -> float:
 
 
 def test_a_measured_constraint_is_learnt() -> None:
-    """The best part of the landscape is too slow: more proposals than at random are fast, and the best fast is found."""
+    """The best part of the landscape is too slow: more proposals than at random are fast, the best fast is found."""
     space, limit = ChainSpace(depth=5), Constraint("latency_ms", 6.0)
     decoded = [space.decode(row) for rows in space.iterate_codes() for row in rows]
     optimum = max(chain_value(architecture) for architecture in decoded if latency_ms(architecture) <= limit.upper)
