@@ -78,7 +78,7 @@ def balanced_split(keys: Sequence[Hashable], fractions: Fractions, rng: np.rando
 
 
 def _fill(groups: Sequence[Sequence[int]], n: int, fractions: Fractions) -> Parts:
-    """Groups in order: to training while they fit, else to validation, else to test; the first one trains in any case."""
+    """Groups in order: to training while they fit (the first in any case), else to validation, else to test."""
     n_train = fractions[0] * n + 1e-9
     n_learning = (fractions[0] + fractions[1]) * n + 1e-9
     train: list[int] = []

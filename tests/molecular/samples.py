@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
 import csv
+import tempfile
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -49,4 +51,12 @@ def task_of(folder: Path, columns: Mapping[str, Sequence[object]] | None = None,
     """The task of a table written to `folder`; target `y` and a random split unless told otherwise."""
     path = write_csv(folder / "molecules.csv", columns or columns_of())
     options = {"file": path.name, "targets": "y", "split": {"kind": "random"}, **data}
-    return DOMAIN.task(MolecularData.model_validate(options), metric=None, base=folder, cache=folder / "cache")
+    return DOMAIN.task(MolecularData.model_validate(options), metric=None, base=folder, cache=_shared_cache())
+
+
+@cache
+def _shared_cache() -> Path:
+    """One folder of features for all tests of a session: descriptors are slow."""
+    folder = tempfile.TemporaryDirectory()
+    atexit.register(folder.cleanup)
+    return Path(folder.name)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 from gnas_molecular.split import PARTS, Parts, balanced_split, random_split, scaffold_split, time_split
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 FRACTIONS = (0.8, 0.1, 0.1)
@@ -12,6 +12,7 @@ def _all(parts: Parts) -> list[int]:
     return sorted(np.concatenate([parts.of(part) for part in PARTS]).tolist())
 
 
+@settings(deadline=None, max_examples=50)
 @given(KEYS, st.integers(0, 99))
 def test_groups_stay_whole_and_nothing_is_lost(keys: list[int], seed: int) -> None:
     rng = np.random.default_rng(seed)
@@ -23,6 +24,7 @@ def test_groups_stay_whole_and_nothing_is_lost(keys: list[int], seed: int) -> No
         assert len(parts.train) <= 0.8 * len(keys) + 1e-9 or len(seen[0]) == 1
 
 
+@settings(deadline=None, max_examples=50)
 @given(KEYS, st.integers(0, 99))
 def test_a_seed_gives_one_balanced_split(keys: list[int], seed: int) -> None:
     first = balanced_split(keys, FRACTIONS, np.random.default_rng(seed))
@@ -60,6 +62,7 @@ def test_a_huge_group_trains_whatever_the_seed() -> None:
         assert len(parts.validation) == len(parts.test) == 10
 
 
+@settings(deadline=None, max_examples=50)
 @given(st.integers(20, 200), st.integers(0, 99))
 def test_random_parts_have_the_sizes_asked_for(n: int, seed: int) -> None:
     parts = random_split(n, FRACTIONS, np.random.default_rng(seed))
@@ -68,6 +71,7 @@ def test_random_parts_have_the_sizes_asked_for(n: int, seed: int) -> None:
     assert abs(len(parts.test) - 0.1 * n) <= 1
 
 
+@settings(deadline=None, max_examples=50)
 @given(st.lists(st.integers(2000, 2030), min_size=20, max_size=100))
 def test_time_goes_forward_and_equal_times_stay_together(times: list[int]) -> None:
     parts = time_split(times, FRACTIONS)
