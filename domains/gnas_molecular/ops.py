@@ -59,7 +59,7 @@ def molecular_ops(degree_histogram: Sequence[int], n_targets: int = 1) -> Mappin
             "head",
             partial(_head_type, n_targets),
             partial(_head, n_targets),
-            {"width": 128, "depth": 1, "activation": "relu", "dropout": 0.0, "norm": False},
+            {"width": 128, "depth": 1, "activation": "relu", "dropout": 0.0, "norm": False, "members": 1},
             {"activation": _KINDS},
             arity=(1, None),
         ),
@@ -83,7 +83,9 @@ def default_network_assignment() -> Mapping[str, Value]:
         "positions": False,
         "readout": "sum",
         "descriptors": 128,
+        "raw_descriptors": False,
         "fingerprints": 0,
+        "members": 1,
         "head_depth": 1,
         "head_width": 128,
     }
@@ -237,6 +239,10 @@ def _head_type(n_targets: int, inputs: tuple[TensorType, ...], params: Params) -
     _rows(side_by_side(inputs, params), "molecule")
     if not whole(params, "width"):
         raise InvalidShapeError("parameter", "width=0", "1 or more")
+    if whole(params, "members") < 1 or (whole(params, "members") > 1 and not whole(params, "depth")):
+        raise InvalidShapeError(
+            "parameter", f"members={params['members']}", "1 or more; several need a hidden layer (depth 1 or more)"
+        )
     return TensorType("molecules", ("molecule", n_targets))
 
 
@@ -344,7 +350,16 @@ def _read_out(inputs: tuple[TensorType, ...], params: Params) -> Layer:
 
 def _head(n_targets: int, inputs: tuple[TensorType, ...], params: Params) -> Layer:
     from gnas.layers import Perceptron
+    from gnas_molecular.layers_head import EnsembleHead
 
-    channels = features(side_by_side(inputs, params))
     activation = ACTIVATIONS[str(params["activation"])]
-    return Layer(Perceptron, {"channels": channels, **params, "activation": activation, "out": n_targets})
+    kwargs: dict[str, object] = {
+        "channels": features(side_by_side(inputs, params)),
+        **params,
+        "activation": activation,
+        "out": n_targets,
+    }
+    if params["members"] == 1:
+        del kwargs["members"]
+        return Layer(Perceptron, kwargs)
+    return Layer(EnsembleHead, kwargs)

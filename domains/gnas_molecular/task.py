@@ -218,6 +218,12 @@ class MoleculeTask:
     def loss(self, outputs: torch.Tensor, batch: Batch, recipe: Recipe) -> torch.Tensor:
         """Mean over the labels that are present; `auto` is `mse` for regression and `bce` for binary tasks.
 
+        Args:
+            outputs: Shape `(molecule, target)`, or `(molecule, member, target)` from a head training several members,
+                whose losses are averaged.
+            batch: The labels.
+            recipe: Names the loss.
+
         Raises:
             SpecError: The recipe's loss is not one for this task.
         """
@@ -225,14 +231,15 @@ class MoleculeTask:
         if name not in _LOSSES[self.kind]:
             accepted = ", ".join(("auto", *_LOSSES[self.kind]))
             raise SpecError(f"no loss for a {self.kind} task", place="recipe.loss", value=name, accepted=accepted)
+        targets, mask = batch.targets, batch.mask
+        if outputs.dim() > targets.dim():
+            targets, mask = targets.unsqueeze(1).expand_as(outputs), mask.unsqueeze(1).expand_as(outputs)
         if name == "bce":
             weight = self._positive_weight(outputs) if recipe.class_weights == "balanced" else None
-            each = functional.binary_cross_entropy_with_logits(
-                outputs, batch.targets, pos_weight=weight, reduction="none"
-            )
+            each = functional.binary_cross_entropy_with_logits(outputs, targets, pos_weight=weight, reduction="none")
         else:
-            each = _PER_LABEL[name](outputs, batch.targets, reduction="none")
-        mask = batch.mask.to(each.dtype)
+            each = _PER_LABEL[name](outputs, targets, reduction="none")
+        mask = mask.to(each.dtype)
         return (each * mask).sum() / mask.sum().clamp(min=1.0)
 
     def predictions(self, outputs: torch.Tensor) -> NDArray[np.float64]:

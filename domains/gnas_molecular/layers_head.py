@@ -1,0 +1,73 @@
+"""A head of several members that share their weights.
+
+Copied as source into exported models, so it imports torch only.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+
+class SharedLinear(nn.Module):
+    """Linear layers of several members: one weight matrix, scaled by each member's own vectors before and after it.
+
+    Source: Wen, Tran and Ba 2020, BatchEnsemble, eq. 2 to 5, arXiv:2002.06715.
+
+    Args:
+        members: Number of members.
+        channels, width: Features of input and output.
+        first: Whether the input scales start as random signs, so that members differ from the start; ones otherwise
+            (Gorishniy et al. 2025, TabM, section 3, arXiv:2410.24210).
+    """
+
+    def __init__(self, members: int, channels: int, width: int, first: bool) -> None:
+        super().__init__()
+        self.shared = nn.Linear(channels, width, bias=False)
+        signs = torch.randint(0, 2, (members, channels)).float() * 2 - 1
+        self.before = nn.Parameter(signs if first else torch.ones(members, channels))
+        self.after = nn.Parameter(torch.ones(members, width))
+        self.bias = nn.Parameter(torch.empty(members, width).uniform_(-1, 1) / channels**0.5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Shape `(molecule, member, width)` from `(molecule, member or 1, channels)`."""
+        result: Tensor = self.shared(x * self.before) * self.after + self.bias
+        return result
+
+
+class EnsembleHead(nn.Module):
+    """A head of several members with shared weights; its result is the mean of theirs.
+
+    While it trains it returns every member's output, `(molecule, member, out)`, so that each member has a loss of its
+    own. Source: Gorishniy et al. 2025, TabM, section 3, arXiv:2410.24210.
+
+    Args:
+        channels: Features of the inputs side by side.
+        width: Features of a hidden layer.
+        depth: Number of hidden layers, at least 1.
+        activation: A class of `torch.nn` by name.
+        dropout: Probability, after every hidden layer.
+        out: Features of the result.
+        norm: Whether the input passes a layer normalisation first.
+        members: Number of members.
+    """
+
+    def __init__(
+        self, channels: int, width: int, depth: int, activation: str, dropout: float, out: int, norm: bool, members: int
+    ) -> None:
+        super().__init__()
+        layers: list[nn.Module] = [nn.LayerNorm(channels)] if norm else []
+        for number in range(depth):
+            layers += [SharedLinear(members, channels, width, number == 0), getattr(nn, activation)()]
+            layers += [nn.Dropout(dropout)]
+            channels = width
+        self.layers = nn.Sequential(*layers)
+        self.weight = nn.Parameter(torch.randn(members, channels, out) / channels**0.5)
+        self.bias = nn.Parameter(torch.zeros(members, out))
+
+    def forward(self, *values: Tensor) -> Tensor:
+        """Shape `(molecule, out)`; `(molecule, member, out)` while training."""
+        x = torch.cat(values, -1) if len(values) > 1 else values[0]
+        hidden = self.layers(x.unsqueeze(1))
+        outputs: Tensor = torch.matmul(hidden.unsqueeze(2), self.weight).squeeze(2) + self.bias
+        return outputs if self.training else outputs.mean(1)
