@@ -14,7 +14,8 @@ from gnas.errors import SpecError, StudyError, UserError
 from gnas.evaluate.candidate import CandidateWork, derive_seed, explain
 from gnas.evaluate.final import FinalWork
 from gnas.evaluate.limits import Limits
-from gnas.executors import make_executor
+from gnas.evaluation import Evaluation
+from gnas.executors import Executor, Job, make_executor
 from gnas.facts import library_versions, study_facts
 from gnas.finals import Entrant, FinalsFile, FinalStage, choose
 from gnas.ledger import LEDGER, Ledger
@@ -87,10 +88,14 @@ class _Run:
     def run(self) -> RunResults:
         search, random = self._open_studies()
         self._copy_spec()
-        self._search(search, random)
-        self._require_success(search)
-        with self.ledger.stage("finals"):
-            rows = self._finals(search, random)
+        executor = self._search_executor()
+        try:
+            self._search(search, random, executor)
+            self._require_success(search)
+            with self.ledger.stage("finals"):
+                rows = self._finals(search, random, executor)
+        finally:
+            executor.close()
         results = self._results(search, random, rows)
         self._write(results)
         results = self._take_away(results)
@@ -121,13 +126,16 @@ class _Run:
 
         return study("search", spec.search.algorithm), study("random", "random")
 
-    def _search(self, search: Study, random: Study) -> None:
+    def _search_executor(self) -> Executor[Job, Evaluation]:
         spec = self.problem.spec
         limits = Limits(seconds=spec.budget.trial_minutes * 60, memory_mb=spec.budget.trial_memory_mb)
         work = CandidateWork(
             self.problem.space, self.problem.task.sealed(), self.problem.objective, spec.device, limits
         )
-        executor = make_executor(self.executor, work, workers=self.workers, limits=limits, device=spec.device)
+        return make_executor(self.executor, work, workers=self.workers, limits=limits, device=spec.device)
+
+    def _search(self, search: Study, random: Study, executor: Executor[Job, Evaluation]) -> None:
+        spec = self.problem.spec
         measured = spec.search.measure_latency or any(c.name == "latency_ms" for c in self.problem.constraints)
         minutes = spec.budget.minutes
         stage = SearchStage(
@@ -142,23 +150,20 @@ class _Run:
             progress=self.progress,
             measure=latency_measure(self.problem.space, self.problem.task.sealed(), self.out) if measured else None,
         )
-        try:
-            stage.run()
-            if stage.exhausted:
-                self._note(f"the search proposed every architecture it could: {trained(search.evaluations)} trained")
-            if not spec.final.random_search or not ranked(search.evaluations, self.problem.objective):
-                return
-            rival = replace(
-                stage,
-                name="random_search",
-                study=random,
-                searcher=make_searcher("random"),
-                budget=equal_cost(search, spec.budget.trials),
-                reuse={evaluation.digest: evaluation for evaluation in search.evaluations},
-            )
-            rival.run()
-        finally:
-            executor.close()
+        stage.run()
+        if stage.exhausted:
+            self._note(f"the search proposed every architecture it could: {trained(search.evaluations)} trained")
+        if not spec.final.random_search or not ranked(search.evaluations, self.problem.objective):
+            return
+        rival = replace(
+            stage,
+            name="random_search",
+            study=random,
+            searcher=make_searcher("random"),
+            budget=equal_cost(search, spec.budget.trials),
+            reuse={evaluation.digest: evaluation for evaluation in search.evaluations},
+        )
+        rival.run()
 
     def _require_success(self, search: Study) -> None:
         evaluations = search.evaluations
@@ -181,7 +186,7 @@ class _Run:
 
     # The final comparison: the one place where the task with its test part is used.
 
-    def _finals(self, search: Study, random: Study) -> tuple[FinalRow, ...]:
+    def _finals(self, search: Study, random: Study, before: Executor[Job, Evaluation]) -> tuple[FinalRow, ...]:
         problem, spec = self.problem, self.problem.spec
         file = self._finals_file()
         spaces: dict[str, Space] = {"search": problem.space}
@@ -195,7 +200,9 @@ class _Run:
         minutes = spec.budget.trial_minutes * (2 if spec.final.refit else 1)
         limits = Limits(seconds=minutes * 60, memory_mb=spec.budget.trial_memory_mb)
         work = FinalWork(spaces, problem.task, problem.objective, spec.device, limits, spec.final.refit)
-        executor = make_executor(self.executor, work, workers=self.workers, limits=limits, device=spec.device)
+        executor = make_executor(
+            self.executor, work, workers=self.workers, limits=limits, device=spec.device, after=before
+        )
         names = tuple(problem.task.baselines) if spec.final.baselines == "all" else spec.final.baselines
         try:
             return FinalStage(

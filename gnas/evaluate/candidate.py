@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import math
 import platform
@@ -60,10 +61,10 @@ class CandidateWork:
     limits: Limits = field(default_factory=Limits)
 
     def prepare(self) -> None:
-        """Imports what trainings need and takes a first batch, so that no job pays for it."""
+        """Imports what trainings need, and builds and runs a first network, so that no job pays for it."""
         import gnas.evaluate.train  # noqa: F401
 
-        next(iter(self.task.batches("validation", 2, device=self.device)), None)
+        warm_up(self.space, self.task, self.device)
 
     def run(self, job: Job) -> Evaluation:
         """The evaluation of a job; never raises but for KeyboardInterrupt and SystemExit."""
@@ -72,6 +73,18 @@ class CandidateWork:
     def failed(self, job: Job, reason: str, seconds: float) -> Evaluation:
         """The evaluation of a job whose worker died."""
         return failed_evaluation(job, reason, seconds=seconds, device=self.device)
+
+
+def warm_up(space: Space, task: Task, device: str) -> None:
+    """Builds any network of a space and runs it on a few examples: imports, kernels and caches are then in place."""
+    import numpy as np
+
+    from gnas.evaluate.train import deterministic, predict
+
+    # A network that cannot run is no trouble here: its own evaluation will tell.
+    with contextlib.suppress(Exception), deterministic(0):
+        network = space.build(space.sample(np.random.default_rng(0))).to(device)
+        predict(network, task, "validation", device=device)
 
 
 def evaluate_job(

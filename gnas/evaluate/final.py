@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from gnas.architecture import Architecture
 from gnas.domain import Task
-from gnas.evaluate.candidate import derive_seed, explain
+from gnas.evaluate.candidate import derive_seed, explain, warm_up
 from gnas.evaluate.limits import Limits
 from gnas.evaluate.recipe import Recipe
 from gnas.evaluation import Objective
@@ -77,10 +77,13 @@ class FinalWork:
     refit: bool = False
 
     def prepare(self) -> None:
-        """Imports what trainings need, so that no job pays for it."""
+        """Imports what trainings need, and builds and runs a first network, so that no job pays for it."""
         import safetensors.torch  # noqa: F401
 
         import gnas.evaluate.train  # noqa: F401
+
+        for space in self.spaces.values():
+            warm_up(space, self.task, self.device)
 
     def run(self, job: FinalJob) -> FinalResult:
         """The result of a job; never raises but for KeyboardInterrupt and SystemExit."""

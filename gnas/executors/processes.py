@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
+import contextlib
 import pickle
 import time
 from dataclasses import dataclass, field
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
-from typing import Generic
+from typing import Generic, TypeVar
 
 import psutil
 
 from gnas.errors import GnasError
 from gnas.evaluate.limits import Limits
 from gnas.executors.protocol import J, R, Work
-from gnas.executors.worker import serve
+from gnas.executors.worker import JOB, WORK, serve
 
 _POLL_SECONDS = 0.1
 _MEBIBYTE = 2**20
 _TIME_GRACE = 1.25
-_TIME_GRACE_SECONDS = 5.0
+_TIME_GRACE_SECONDS = 20.0
 _START_ATTEMPTS = 3
+
+J2 = TypeVar("J2")
+R2 = TypeVar("R2")
 
 
 @dataclass(slots=True)
@@ -128,9 +132,33 @@ class ProcessExecutor(Generic[J, R]):
         for worker in list(self._alive):
             self._bury(worker)
 
-    def _start(self) -> _Worker[J]:
+    def hand_over(self, work: Work[J2, R2], limits: Limits) -> ProcessExecutor[J2, R2]:
+        """An executor for other work in the same processes, which saves their starts; this one is closed.
+
+        Workers that are not idle are killed.
+        """
+        heir: ProcessExecutor[J2, R2] = ProcessExecutor(work, self.workers, limits)
+        for worker in list(self._alive):
+            if not worker.ready or worker.job is not None:
+                worker.process.kill()
+                self._bury(worker)
+        for worker in self._alive:
+            heir._adopt(worker.process, worker.pipe, worker.cpu_seconds)
+        self._alive.clear()
+        heir._spent = self._spent
+        return heir
+
+    def _adopt(self, process: SpawnProcess, pipe: Connection, cpu_seconds: float) -> None:
+        self._alive.append(_Worker(process, pipe, cpu_seconds=cpu_seconds))
+        with contextlib.suppress(OSError):  # A dead worker is noticed when it is heard.
+            pipe.send_bytes(self._pickled_work())
+
+    def _pickled_work(self) -> bytes:
         if not self._blob:
-            self._blob = pickle.dumps(self.work, protocol=pickle.HIGHEST_PROTOCOL)
+            self._blob = WORK + pickle.dumps(self.work, protocol=pickle.HIGHEST_PROTOCOL)
+        return self._blob
+
+    def _start(self) -> _Worker[J]:
         context = get_context("spawn")
         here, there = context.Pipe()
         process = context.Process(target=serve, args=(there,), name="gnas-worker", daemon=True)
@@ -143,7 +171,7 @@ class ProcessExecutor(Generic[J, R]):
     def _send(self, worker: _Worker[J]) -> None:
         worker.sent = time.perf_counter()
         try:
-            worker.pipe.send_bytes(pickle.dumps(worker.job))
+            worker.pipe.send_bytes(JOB + pickle.dumps(worker.job))
         except OSError:
             self._died(worker)
 
@@ -151,7 +179,7 @@ class ProcessExecutor(Generic[J, R]):
         try:
             message = worker.pipe.recv()
             if message[0] == "hello":
-                worker.pipe.send_bytes(self._blob)
+                worker.pipe.send_bytes(self._pickled_work())
                 return
         except (EOFError, OSError):
             self._died(worker)

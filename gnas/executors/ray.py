@@ -6,7 +6,7 @@ import logging
 import time
 import warnings
 from dataclasses import dataclass, field
-from typing import Any, Generic
+from typing import Any, Generic, TypeVar
 
 from gnas.errors import MissingExtraError, StudyError
 from gnas.evaluate.limits import Limits
@@ -15,6 +15,9 @@ from gnas.executors.protocol import J, R, Work
 _TIME_GRACE = 1.25
 _TIME_GRACE_SECONDS = 30.0
 """On top of a job's time limit: a Ray task may wait for a worker process to start."""
+
+J2 = TypeVar("J2")
+R2 = TypeVar("R2")
 
 
 @dataclass(slots=True)
@@ -86,15 +89,24 @@ class RayExecutor(Generic[J, R]):
 
     def close(self) -> None:
         """Cancels what is in flight and leaves the cluster, ending it where it was started here."""
-        if self._ray is None:
-            return
         for reference in self._flights:
             self._ray.cancel(reference, force=True)
         self._flights.clear()
         self._held = None
         if self._owner:
-            self._ray.shutdown()
+            import ray
+
+            ray.shutdown()
+            self._owner = False
         self._ray = None
+
+    def hand_over(self, work: Work[J2, R2], limits: Limits) -> RayExecutor[J2, R2]:
+        """An executor for other work on the same cluster; this one is closed."""
+        heir: RayExecutor[J2, R2] = RayExecutor(work, self.workers, limits, self.device, self.address)
+        heir._owner, self._owner = self._owner, False
+        heir._spent = self._spent
+        self.close()
+        return heir
 
     def _connect(self) -> None:
         try:

@@ -14,8 +14,12 @@ from typing import Any
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
 
+WORK, JOB = b"W", b"J"
+"""First byte of what the parent sends; a pickle follows."""
+
+
 def serve(pipe: Connection) -> None:
-    """Serves jobs from `pipe`: `hello`, the pickled work, `ready`, then jobs and results.
+    """Serves jobs from `pipe`: `hello`, the work, `ready`, then jobs and results, or another work and `ready` again.
 
     Messages to the parent are tuples whose first item names them: `("hello",)`, `("ready", resident bytes, CPU
     seconds)`, `("result", result, CPU seconds)`, and `("broken", reason)` where the work cannot be loaded.
@@ -26,24 +30,26 @@ def serve(pipe: Connection) -> None:
         os.environ[variable] = "1"
     try:
         pipe.send(("hello",))
-        work = _load(pipe)
-        if work is None:
-            return
-        pipe.send(("ready", _resident(), time.process_time()))
+        work: Any = None
         while True:
-            job = pickle.loads(pipe.recv_bytes())
-            _reply(pipe, work, job)
+            message = pipe.recv_bytes()
+            if message[:1] == JOB:
+                _reply(pipe, work, pickle.loads(message[1:]))
+                continue
+            work = None  # Freed before the next one is loaded.
+            work = _load(pipe, message[1:])
+            if work is None:
+                return
+            pipe.send(("ready", _resident(), time.process_time()))
     except (EOFError, BrokenPipeError, ConnectionResetError):
         return
 
 
-def _load(pipe: Connection) -> Any:
+def _load(pipe: Connection, pickled: bytes) -> Any:
     try:
-        work = pickle.loads(pipe.recv_bytes())
+        work = pickle.loads(pickled)
         work.prepare()
         return work
-    except EOFError:
-        raise
     except Exception as error:
         pipe.send(("broken", f"{type(error).__name__}: {error}"))
         return None

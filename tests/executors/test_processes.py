@@ -95,6 +95,21 @@ def test_a_job_that_never_looks_at_the_clock_is_killed(monkeypatch: pytest.Monke
         executor.close()
 
 
+def test_workers_are_handed_over_to_other_work(pool: Pool) -> None:
+    pool.submit(job(0, "relu"))
+    collect(pool, 1)
+    processes_before = {worker.process.pid for worker in pool._alive}
+    other = ToyTask.make(seed=1).sealed()
+    heir = pool.hand_over(CandidateWork(SPACE, other, OBJECTIVE), Limits())
+    try:
+        heir.submit(job(1, "relu"))
+        assert collect(heir, 1)[1].values == evaluate_job(job(1, "relu"), SPACE, other, OBJECTIVE).values
+        assert {worker.process.pid for worker in heir._alive} == processes_before
+        assert not pool._alive
+    finally:
+        heir.close()
+
+
 class Broken:
     """Work that cannot be loaded in a worker."""
 
