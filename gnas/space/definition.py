@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from gnas.architecture import INPUT, Value
 from gnas.errors import SpaceError
-from gnas.space.constraints import Constraint, read_constraints
+from gnas.space.constraints import Constraint, read_constraints, structural_choices
 from gnas.space.cube import ALWAYS
 from gnas.space.marks import MarkedDict, MarkedList, check_keys, load_marked
 from gnas.space.program import Program, Supernode, Term, Wire
@@ -63,7 +63,13 @@ def compile_definition(text: str, file: str, restrict: Mapping[str, Iterable[Val
     if not isinstance(cells, Mapping) or any(not isinstance(c, MarkedDict) for c in cells.values()):
         raise SpaceError("`cells` maps names to cells", place=data.at("cells"), value=cells)
     entering = scope.wires[inputs[0]] if len(inputs) == 1 else None
-    last = Expander(cells).body(data["graph"], scope, entering, data.at("graph"))
+    expander = Expander(cells)
+    last = expander.body(data["graph"], scope, entering, data.at("graph"))
+    for cell in cells:
+        if cell not in expander.used_cells and not restrict:
+            raise SpaceError(
+                f"cell {cell!r} is used nowhere", place=data["cells"].at(cell), remedy="use it or delete it"
+            )
     outputs: tuple[Wire, ...] = (last,)
     if "output" in data:
         outputs = read_sources(data["output"], scope, "output", data.at("output"))
@@ -71,9 +77,12 @@ def compile_definition(text: str, file: str, restrict: Mapping[str, Iterable[Val
         raise SpaceError("a search space needs an output", place=data.at("output"))
     registry.check_restrictions()
     program = Program(registry.choices.values(), registry.nodes, outputs)
+    constraints = read_constraints(data.get("constraints"), program, data.at("constraints"))
+    if not restrict:
+        _check_all_used(program, constraints, registry)
     return Definition(
         program,
-        read_constraints(data.get("constraints"), program, data.at("constraints")),
+        constraints,
         inputs,
         registry.places,
         tuple(cells),
@@ -81,6 +90,20 @@ def compile_definition(text: str, file: str, restrict: Mapping[str, Iterable[Val
         str(data.get("source") or ""),
         file,
     )
+
+
+def _check_all_used(program: Program, constraints: Iterable[Constraint], registry: Registry) -> None:
+    """Refuse choices that change nothing: each would multiply the assignments of one architecture."""
+    used = {name for names in program.label_choices for name in names} | set(structural_choices(program))
+    used.update(parent for choice in program.choices for parent, _ in choice.when)
+    used.update(name for constraint in constraints for name in constraint.choices)
+    for choice in program.choices:
+        if choice.name not in used and len(choice.values) > 1:
+            raise SpaceError(
+                f"choice {choice.name!r} is used nowhere",
+                place=registry.places[choice.name],
+                remedy=f"use it as ${choice.name}, or delete it",
+            )
 
 
 def _inputs(data: MarkedDict, scope: Scope) -> tuple[str, ...]:

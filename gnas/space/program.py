@@ -309,7 +309,8 @@ class Program:
         )
         place = np.cumsum(live, axis=0) - 1
         edges = np.zeros((len(rows), size + 1, size + 1), dtype=self._edge_type())
-        for i, (node, wires) in enumerate(zip(self.nodes, graphs.reads, strict=True)):
+        for i in np.flatnonzero(live.any(axis=1)).tolist():
+            node, wires = self.nodes[i], graphs.reads[i]
             _connect(edges, place, np.where(live[i], place[i], -1), [w[rows] for w in wires], node.ordered)
         _connect(edges, place, np.full(len(rows), size), [o[rows] for o in graphs.outputs], True)
         return canonical_digests(words[taken], edges)

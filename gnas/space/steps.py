@@ -29,11 +29,15 @@ class Expander:
 
     Args:
         cells: The `cells:` section.
+
+    Attributes:
+        used_cells: Names of the cells that steps used.
     """
 
     def __init__(self, cells: Mapping[str, MarkedDict]) -> None:
         self._cells = cells
         self._open: list[str] = []
+        self.used_cells: set[str] = set()
 
     def body(self, data: Any, scope: Scope, previous: Wire | None, place: str) -> Wire:
         """Expand a list of steps in `scope` (which learns their names); the value of the last one.
@@ -211,7 +215,7 @@ class Expander:
 
     def _cell(self, step: MarkedDict, scope: Scope, name: str, sources: tuple[Wire, ...]) -> Wire:
         cell = step["cell"]
-        if cell not in self._cells:
+        if not isinstance(cell, str) or cell not in self._cells:
             raise SpaceError(
                 f"no cell is named {cell!r}",
                 place=step.at("cell"),
@@ -221,7 +225,9 @@ class Expander:
         data = self._inside(self._cells[cell], CELL_KEYS, f"cell {cell!r}", self._cells[cell].place)
         if cell in self._open:
             raise SpaceError(f"cell {cell!r} uses itself", place=step.at("cell"))
-        names = list(data.get("inputs") or ["in"])
+        names = data.get("inputs", ["in"])
+        if not isinstance(names, list) or not names or any(not isinstance(n, str) for n in names):
+            raise SpaceError("`inputs` of a cell lists names", place=data.at("inputs"), value=names)
         if len(names) != len(sources):
             raise SpaceError(
                 f"cell {cell!r} reads {len(names)} values",
@@ -242,6 +248,7 @@ class Expander:
             names={} if tied else dict(scope.names),
         )
         self._open.append(cell)
+        self.used_cells.add(cell)
         result = self._run(data, inner, sources[0])
         self._open.pop()
         return result

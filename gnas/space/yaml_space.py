@@ -152,9 +152,8 @@ class YamlSpace:
         found.
         """
         rows = pool[:64].copy()
-        for choice in self._ancestry(column):
-            accepted = dict(self.choices[choice[0]].when)
-            for parent, values in accepted.items():
+        for ancestor in self._ancestry(column):
+            for parent, values in self.choices[ancestor].when:
                 where = self._index[parent]
                 codes = [k for k, v in enumerate(self.choices[where].values) if is_among(v, values)]
                 rows[:, where] = np.where(np.isin(rows[:, where], codes), rows[:, where], codes[0])
@@ -163,8 +162,9 @@ class YamlSpace:
         good = np.flatnonzero((rows[:, column] == code) & self.contains_codes(rows))
         return rows[good[0]] if good.size else None
 
-    def _ancestry(self, column: int) -> list[tuple[int]]:
-        return [(column,), *(a for name, _ in self.choices[column].when for a in self._ancestry(self._index[name]))]
+    def _ancestry(self, column: int) -> list[int]:
+        """The choice and all it depends on, children first."""
+        return [column, *(a for name, _ in self.choices[column].when for a in self._ancestry(self._index[name]))]
 
     @cached_property
     def _count(self) -> int:

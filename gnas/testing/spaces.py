@@ -31,7 +31,7 @@ SEEDS = st.integers(0, 2**32 - 1)
 def _property(test: Callable[..., None]) -> Callable[..., None]:
     """Run a method over a few seeds; fixtures of the class stay the same between examples."""
     checks = [HealthCheck.differing_executors, HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
-    decorated: Callable[..., None] = settings(max_examples=12, deadline=None, suppress_health_check=checks)(
+    decorated: Callable[..., None] = settings(max_examples=8, deadline=None, suppress_health_check=checks)(
         given(seed=SEEDS)(test)
     )
     return decorated
@@ -135,14 +135,14 @@ class SpaceTestCase:
     def test_digests(self, space: Space, seed: int) -> None:
         """Digests of a batch are those of its architectures, which no relabelling changes."""
         rng = np.random.default_rng(seed)
-        codes = space.sample_codes(rng, 6)
+        codes = space.sample_codes(rng, 4)
         together = space.digests(codes)
         assert together.dtype == np.dtype("S32")
+        assert space.digests(codes[:1])[0] == together[0]
         for code, digest in zip(codes, together, strict=True):
             architecture = space.decode(code)
             assert architecture.digest == digest.decode()
             assert relabelled(architecture, rng).digest == architecture.digest
-            assert space.digests(code[None])[0] == digest
 
     @_property
     def test_sampling_is_a_function_of_the_generator(self, space: Space, seed: int) -> None:

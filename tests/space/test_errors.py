@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import copy
+from typing import Any
+
+import numpy as np
 import pytest
+import yaml
 
 from gnas.errors import SpaceError
 from gnas.space import YamlSpace
+from tests.space import definitions
 
 HEAD = "inputs: [x]\n"
 
@@ -61,6 +67,16 @@ CASES = {
         "name 'conv' is taken by another choice",
     ),
     "type of a value": (HEAD + "choices: {a: [{b: 1}]}\ngraph: [{op: f}]\n", "not a value"),
+    "unused choice": (
+        HEAD + "choices: {a: [1, 2]}\ngraph: [{op: f}]\n",
+        r"s\.yaml:2:11 \(choices\.a\): .*used nowhere",
+    ),
+    "unused cell": (HEAD + "cells: {c: {body: [{op: f}]}}\ngraph: [{op: f}]\n", "cell 'c' is used nowhere"),
+    "cell not a name": (HEAD + "graph: [{cell: {a: 1}}]\n", "no cell is named"),
+    "cell without inputs": (
+        HEAD + "cells: {c: {inputs: 2, body: [{op: f}]}}\ngraph: [{cell: c}]\n",
+        "lists names; got 2",
+    ),
     "first step without from": ("inputs: [x, y]\ngraph: [{op: f}]\n", "the first step needs `from`"),
 }
 
@@ -71,3 +87,40 @@ def test_wrong_definitions_are_refused_with_their_place(case: str) -> None:
     with pytest.raises(SpaceError, match=message) as caught:
         YamlSpace("s", text, "s.yaml")
     assert str(caught.value).startswith("s.yaml")
+
+
+JUNK: list[Any] = [None, 3, -1, True, "x", "$w", "in", [], {}, ["a"], {"choice": ["a"]}, {"a": 1}, 2.5, [[1]]]
+JUNK += [{"by": "$hidden", "cases": {}}, {"choice": []}, {"subset": ["x"]}, {"optional": "x"}, "layers.*"]
+
+
+def _places(data: Any, place: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    items = data.items() if isinstance(data, dict) else enumerate(data) if isinstance(data, list) else ()
+    return [place, *(p for key, value in items for p in _places(value, (*place, key)))]
+
+
+@pytest.mark.parametrize("name", sorted(definitions.ALL))
+def test_mangled_definitions_are_refused_or_work(name: str) -> None:
+    """One part replaced by something else, or deleted: a `SpaceError`, or a space; never another exception."""
+    rng = np.random.default_rng(0)
+    whole = yaml.safe_load(definitions.ALL[name])
+    outcomes = set()
+    for _ in range(60):
+        data = copy.deepcopy(whole)
+        places = _places(data)[1:]
+        *path, last = places[rng.integers(len(places))]
+        part = data
+        for key in path:
+            part = part[key]
+        if rng.random() < 0.7:
+            part[last] = copy.deepcopy(JUNK[rng.integers(len(JUNK))])
+        else:
+            del part[last]
+        try:
+            space = YamlSpace("s", yaml.safe_dump(data, sort_keys=False), "s.yaml")
+            code = space.sample_codes(rng, 1)
+            assert space.decode(code[0]).digest.encode() == space.digests(code)[0]
+            outcomes.add("works")
+        except SpaceError as error:
+            assert str(error)
+            outcomes.add("refused")
+    assert outcomes == {"works", "refused"}
