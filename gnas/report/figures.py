@@ -122,7 +122,7 @@ def curve_chart(portraits: Iterable[Portrait], objective: Objective) -> Chart:
         for tone, portrait in enumerate(portraits)
         if len(portrait.evaluation.curve) > 1
     )
-    return Chart("Training curves", Axis("epoch"), Axis(f"validation {objective.name}", robust=True), series)
+    return Chart("Training curves", Axis("epoch"), Axis(f"validation {objective.name}"), series)
 
 
 def _axis_label(name: str) -> str:
