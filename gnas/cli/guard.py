@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 import sys
 import tempfile
+import threading
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -60,6 +62,13 @@ def guarded() -> Iterator[None]:
             sys.exit(known.exit_code)
         print(f"error: unexpected {type(error).__name__}: {_first_line(error)}; {_log(error)}", file=sys.stderr)
         sys.exit(UNEXPECTED)
+
+
+def hear_interrupts() -> None:
+    """Puts Python's handler of Ctrl-C back: RDKit leaves one of its own behind that swallows the first Ctrl-C."""
+    handler = signal.getsignal(signal.SIGINT)
+    if callable(handler) and threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, handler)
 
 
 def tell(error: UserError) -> None:

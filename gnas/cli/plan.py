@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from gnas.cli.guard import hear_interrupts
 from gnas.cli.output import print_json, table
 
 if TYPE_CHECKING:
@@ -26,7 +27,9 @@ def plan(
     from gnas.problem import load_problem
     from gnas.records import to_json
 
-    report = make_plan(load_problem(spec), samples=samples, baselines=baselines)
+    problem = load_problem(spec)
+    hear_interrupts()
+    report = make_plan(problem, samples=samples, baselines=baselines)
     if as_json:
         print_json(to_json(report))
     else:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from gnas.cli.guard import INTERRUPTED
+from gnas.cli.guard import INTERRUPTED, hear_interrupts
 from gnas.cli.output import print_json
 from gnas.errors import UserError
 
@@ -42,7 +42,7 @@ def run(
     continued = (folder / "run.json").exists()
     if not continued:
         _refuse_impossible(problem)
-    with _terminable(), _progress(problem.objective, quiet=quiet) as progress:
+    with _interruptible(), _progress(problem.objective, quiet=quiet) as progress:
         if continued:
             progress.message(f"continuing {folder}")
         try:
@@ -121,8 +121,8 @@ def _progress(objective: Objective, *, quiet: bool) -> PlainProgress:
 
 
 @contextmanager
-def _terminable() -> Iterator[None]:
-    """SIGTERM ends the run as Ctrl-C does."""
+def _interruptible() -> Iterator[None]:
+    """Ctrl-C and SIGTERM both end the run as `KeyboardInterrupt`."""
 
     def stop(*_: object) -> None:
         raise KeyboardInterrupt
@@ -130,6 +130,7 @@ def _terminable() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
+    hear_interrupts()
     before = signal.signal(signal.SIGTERM, stop)
     try:
         yield

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -126,11 +127,11 @@ def test_export_of_any_trial_from_anywhere(
     assert (tmp_path / "mine" / "model.py").is_file()
 
 
-def test_ctrl_c_tells_how_to_continue(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupted(*_: object, **__: object) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr("gnas.run._Run._finals", interrupted)
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+def test_signals_end_a_run_and_tell_how_to_continue(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sent: signal.Signals
+) -> None:
+    monkeypatch.setattr("gnas.run._Run._finals", lambda *_: signal.raise_signal(sent))
     path = write_spec(tmp_path, spec())
     outcome = invoke("run", path, "--out", tmp_path / "out")
     assert outcome.code == 130

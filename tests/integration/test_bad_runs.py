@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -102,6 +104,26 @@ def test_a_memory_limit_that_nothing_keeps(tmp_path: Path) -> None:
     outcome = invoke("run", write_spec(tmp_path, changes), "--out", tmp_path / "out")
     told(outcome, 5, "none of 1 candidates could be trained", "memory", "mend the cause")
     assert numbers(tmp_path / "out") == [0]
+
+
+def test_ctrl_c_ends_a_run_cleanly(tmp_path: Path) -> None:
+    path, out = (
+        write_spec(tmp_path, spec(budget={"trials": 500}, recipe={"epochs": 5}, executor="processes")),
+        tmp_path / "out",
+    )
+    command = [sys.executable, "-m", "gnas", "run", str(path), "--out", str(out)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if "trial 1:" in line:
+                # As a terminal does it: the workers hear of it, too.
+                os.killpg(process.pid, signal.SIGINT)
+                break
+        rest = process.stderr.read()
+        assert process.wait(timeout=60) == 130
+    assert f"stopped; everything finished is kept; to continue: gnas run {path} --out {out}\n" in rest
+    assert "Traceback" not in rest
+    assert numbers(out)[:2] == [0, 1]
 
 
 # Folders.
