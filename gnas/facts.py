@@ -29,6 +29,7 @@ def study_facts(problem: Problem, *, algorithm: str) -> dict[str, object]:
         "search": {
             "algorithm": algorithm,
             "options": spec.search.options if algorithm == spec.search.algorithm else {},
+            "start": spec.search.start if algorithm == spec.search.algorithm else "none",
         },
         "seed": spec.seed,
     }

@@ -28,6 +28,7 @@ def protocol_facts(problem: Problem, search: Study, random: Study, rows: Sequenc
         "what the search saw": "training and validation parts only; the searcher, the executors and their workers held "
         "a task from which the test part had been removed",
         "search": _cost(search),
+        "start": _start(problem),
     }
     if spec.final.random_search:
         facts["random search at equal cost"] = f"{_cost(random)}; {_rule(search, spec.budget.trials)}"
@@ -50,6 +51,12 @@ def protocol_facts(problem: Problem, search: Study, random: Study, rows: Sequenc
     )
     facts["ensembles"] = "the mean of the finalists' outputs, for each retraining seed"
     return facts
+
+
+def _start(problem: Problem) -> str:
+    if problem.spec.search.start == "none":
+        return "the search began with no known network"
+    return "the search began with the known networks of the field that its space has; random search did not"
 
 
 def _cost(study: Study) -> str:

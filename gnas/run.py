@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gnas.architecture import Architecture
-from gnas.errors import SpecError, StudyError, UserError
+from gnas.errors import SpaceError, SpecError, StudyError, UserError
 from gnas.evaluate.candidate import CandidateWork, derive_seed, explain
 from gnas.evaluate.final import FinalWork
 from gnas.evaluate.limits import Limits
@@ -149,6 +149,7 @@ class _Run:
             ledger=self.ledger,
             progress=self.progress,
             measure=latency_measure(self.problem.space, self.problem.task.sealed(), self.out) if measured else None,
+            first=starting_architectures(self.problem),
         )
         stage.run()
         if stage.exhausted:
@@ -158,6 +159,7 @@ class _Run:
         rival = replace(
             stage,
             name="random_search",
+            first=(),
             study=random,
             searcher=make_searcher("random"),
             budget=equal_cost(search, spec.budget.trials),
@@ -410,3 +412,18 @@ def _fresh(space: Space, architecture: Architecture) -> nn.Module:
 def _summary(task: Task) -> dict[str, object]:
     plain: dict[str, object] = json.loads(json.dumps(asdict(task.summary)))
     return plain
+
+
+def starting_architectures(problem: Problem) -> tuple[Architecture, ...]:
+    """The field's known good networks that the problem's space has, with distinct digests."""
+    if problem.spec.search.start == "none":
+        return ()
+    found: dict[str, Architecture] = {}
+    for assignment in problem.task.starting_points:
+        try:
+            architecture = problem.space.decode(problem.space.encode(assignment))
+        except SpaceError:
+            continue
+        if problem.space.contains(architecture):
+            found.setdefault(architecture.digest, architecture)
+    return tuple(found.values())

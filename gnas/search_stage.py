@@ -59,6 +59,7 @@ class SearchStage:
         measure: Measures a candidate before training (`latency_ms`); None where nothing is measured.
         reuse: Evaluations of another study by digest; one with the same seed is recorded again instead of trained
             again, at its full cost.
+        first: Known good architectures: step k proposes the k-th of them, before the searcher is asked.
     """
 
     name: Stage
@@ -72,6 +73,7 @@ class SearchStage:
     progress: Progress
     measure: Measure | None = None
     reuse: Mapping[str, Evaluation] = field(default_factory=dict)
+    first: tuple[Architecture, ...] = ()
     _exhausted: bool = field(default=False, init=False)
     _refused: int = field(default=0, init=False)
     _external: float = field(default=0.0, init=False)
@@ -142,11 +144,18 @@ class SearchStage:
     def _fill(self) -> None:
         while len(self.study.pending) < self.executor.slots and self._open():
             step = self.study.next_step()
-            asked = self.searcher.ask(self.study, 1, np.random.default_rng([self.seed, step]))
-            if not asked:
+            proposal = self._propose(step)
+            if proposal is None:
                 self._exhausted = True
                 return
-            self._start(asked[0], step)
+            self._start(proposal, step)
+
+    def _propose(self, step: int) -> Architecture | None:
+        """What step proposes: a pure function of the study and the step; None when the space is exhausted."""
+        if step < len(self.first) and not self.study.known(self.first[step].digest):
+            return self.first[step]
+        asked = self.searcher.ask(self.study, 1, np.random.default_rng([self.seed, step]))
+        return asked[0] if asked else None
 
     def _start(self, architecture: Architecture, step: int) -> None:
         study, digest = self.study, architecture.digest

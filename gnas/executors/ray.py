@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import time
 import warnings
 from dataclasses import dataclass, field
@@ -149,8 +150,6 @@ class RayExecutor(Generic[J, R]):
 
 
 def _start(ray: Any, address: str | None, workers: int) -> None:
-    import os
-
     address = address or os.environ.get("RAY_ADDRESS")
     options: dict[str, Any] = {"address": address} if address else {"num_cpus": workers}
     with warnings.catch_warnings():
@@ -164,7 +163,7 @@ def _start(ray: Any, address: str | None, workers: int) -> None:
                 runtime_env={"env_vars": {"OMP_NUM_THREADS": "1"}},
                 **options,
             )
-        except (ConnectionError, OSError, RuntimeError, ValueError) as error:
+        except Exception as error:  # Ray raises bare exceptions where a node does not start in time.
             raise StudyError(
                 f"the Ray cluster cannot be reached ({_first_line(error)})",
                 place="executor",

@@ -7,6 +7,7 @@ import pickle
 import signal
 import threading
 import time
+import warnings
 from multiprocessing import parent_process
 from multiprocessing.connection import Connection, wait
 from typing import Any
@@ -25,6 +26,8 @@ def serve(pipe: Connection) -> None:
     seconds)`, `("result", result, CPU seconds)`, and `("broken", reason)` where the work cannot be loaded.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # The parent decides what Ctrl-C means.
+    # One thread a worker is what we want; joblib need not warn that it falls back to it.
+    warnings.filterwarnings("ignore", message="Loky-backed parallel loops")
     threading.Thread(target=_die_with_parent, daemon=True).start()
     for variable in _THREAD_VARIABLES:
         os.environ[variable] = "1"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
@@ -149,6 +149,11 @@ class ToyTask:
     def default_network(self) -> tuple[str, Mapping[str, Any]]:
         """There is none by name."""
         return "testing/toy", {}
+
+    @property
+    def starting_points(self) -> Sequence[Mapping[str, Any]]:
+        """There is no field."""
+        return ()
 
     @property
     def baselines(self) -> Mapping[str, Baseline]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -37,7 +38,12 @@ from gnas.study import JOURNAL, read_evaluations
 from gnas.testing.toy import ToySpace, toy_problem
 
 folder = Path(sys.argv[1])
-ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
+for attempt in range(3):  # A busy machine may take longer to start a node than Ray waits.
+    try:
+        ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
+        break
+    except Exception:
+        ray.shutdown()
 final = {"finalists": 1, "seeds": 2, "default_network": False, "baselines": []}
 problem = toy_problem(ToySpace(ops=("relu", "raises")), final=final)
 here = run(problem, folder / "here", executor="inline")
@@ -96,5 +102,7 @@ def test_two_worker_cluster(driver: str, tmp_path: Path) -> None:
     pytest.importorskip("ray", reason="the extra ray is not installed")
     script = tmp_path / "driver.py"
     script.write_text(driver)
-    done = subprocess.run([sys.executable, str(script), str(tmp_path)], capture_output=True, text=True, check=False)
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, str(script), str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     assert done.returncode == 0 and done.stdout.strip().endswith("equal"), done.stderr[-3000:]
