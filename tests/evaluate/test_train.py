@@ -21,7 +21,7 @@ from gnas.testing.toy_layers import Diverging, Huge, Slow
 TASK = ToyTask.make().sealed()
 
 
-def network(seed: int = 0, middle: nn.Module | None = None) -> nn.Module:
+def network(seed: int = 0, middle: nn.Module | None = None) -> nn.Sequential:
     with deterministic(seed):
         return nn.Sequential(
             nn.Linear(FEATURES, 16),
@@ -99,7 +99,7 @@ def test_flat_optimiser_equals_torch_on_separate_parameters(name: str) -> None:
     theirs.train()
     for batch in TASK.batches("train", 32, generator=torch.Generator().manual_seed(3)):
         optimizer.zero_grad()
-        TASK.loss(theirs(batch.inputs["x"]), batch, Recipe()).backward()
+        TASK.loss(theirs(batch.inputs["x"]), batch, Recipe()).backward()  # type: ignore[no-untyped-call]
         optimizer.step()
     for p, q in zip(ours.parameters(), theirs.parameters(), strict=True):
         torch.testing.assert_close(p, q, rtol=1e-5, atol=1e-6)
