@@ -32,7 +32,7 @@ class Metric:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """One batch: model inputs by name (the names of `Task.inputs`), targets, and `mask` of present labels (same shape)."""
+    """One batch: model inputs by name (those of `Task.inputs`), targets, and `mask` of present labels (same shape)."""
 
     inputs: Mapping[str, torch.Tensor]
     targets: torch.Tensor
@@ -66,7 +66,9 @@ class Baseline(Protocol):
     """A strong baseline of the field: fitted on training data, tuned on validation, read once on test."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """As tables show it."""
+        ...
 
     def evaluate(self, task: Task, seed: int, *, refit: bool = False) -> Mapping[Part, Mapping[str, float]]:
         """Metrics on validation and, where the task is not sealed, on test.
@@ -85,10 +87,14 @@ class Task(Protocol):
     """A problem instance: data with its split, ops, metrics, recipe, baselines."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """As reports show it."""
+        ...
 
     @property
-    def summary(self) -> DataSummary: ...
+    def summary(self) -> DataSummary:
+        """What was read, kept and split."""
+        ...
 
     @property
     def metrics(self) -> tuple[Metric, ...]:
@@ -126,6 +132,11 @@ class Task(Protocol):
         ...
 
     @property
+    def starting_points(self) -> Sequence[Mapping[str, Any]]:
+        """Assignments in `default_space` of known good networks: a search begins with those its space has."""
+        ...
+
+    @property
     def baselines(self) -> Mapping[str, Baseline]:
         """Baselines by name."""
         ...
@@ -157,7 +168,7 @@ class Task(Protocol):
         ...
 
     def score(self, part: Part, outputs: torch.Tensor) -> Mapping[str, float]:
-        """All metrics, in the data's own units, from raw network outputs for the whole part in order; shape `(example, target)`."""
+        """All metrics, in the data's own units, from raw outputs for the whole part in order `(example, target)`."""
         ...
 
     def example(self, n: int) -> Mapping[str, torch.Tensor]:

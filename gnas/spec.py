@@ -65,11 +65,13 @@ class Search(_Section):
     Attributes:
         algorithm: `bayes` (Gaussian process), `evolution` (regularised), `local`, `random`, or Optuna's `tpe`, `nsga2`.
         options: Options of the algorithm, checked by it.
+        start: `known`: the search first evaluates the field's known networks that its space has; `none`: it does not.
         measure_latency: Whether the latency of every candidate is measured and recorded.
     """
 
     algorithm: Literal["bayes", "evolution", "local", "random", "tpe", "nsga2"] = "bayes"
     options: dict[str, Any] = Field(default_factory=dict)
+    start: Literal["known", "none"] = "known"
     measure_latency: bool = False
 
 

@@ -121,6 +121,18 @@ def test_stopped_and_continued_equals_straight(
     assert shown(continued) == shown(results)
 
 
+def test_the_search_begins_with_the_known_networks_its_space_has(
+    straight: tuple[Path, RunResults], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    points = [dict(e.assignment) for e in content(straight[0])[3:5]]
+    foreign = {**points[0], "no such choice": 1}
+    monkeypatch.setattr("gnas.testing.toy.ToyTask.starting_points", (foreign, *points))
+    run(toy_problem(final=FINAL), tmp_path / "known")
+    assert [dict(e.assignment) for e in content(tmp_path / "known")[:2]] == points
+    run(toy_problem(final=FINAL, search={"algorithm": "evolution", "start": "none"}), tmp_path / "none")
+    assert content(tmp_path / "none") == content(straight[0])
+
+
 def test_more_trials_continue_the_same_proposals(straight: tuple[Path, RunResults], tmp_path: Path) -> None:
     out, _ = straight
     run(toy_problem(final=FINAL, budget={"trials": 3}), tmp_path)

@@ -26,7 +26,7 @@ from gnas.ops import (
 )
 from gnas.ops_generic import ACTIVATIONS, GENERIC_OPS, side_by_side, whole
 
-__all__ = ["default_network_assignment", "molecular_ops"]
+__all__ = ["molecular_ops"]
 
 _KINDS: tuple[Value, ...] = tuple(ACTIVATIONS)
 _NORMS: tuple[Value, ...] = ("none", "batch", "layer", "graph")
@@ -65,30 +65,6 @@ def molecular_ops(degree_histogram: Sequence[int], n_targets: int = 1) -> Mappin
         ),
     )
     return {**GENERIC_OPS, **{op.name: op for op in ops}}
-
-
-def default_network_assignment() -> Mapping[str, Value]:
-    """The assignment in `molecular/default` of the domain's unsearched network: GINE with descriptors."""
-    return {
-        "hidden": 128,
-        "depth": 4,
-        "conv": "gine",
-        "bond_update": False,
-        "norm": "batch",
-        "activation": "relu",
-        "dropout": 0.1,
-        "residual": True,
-        "virtual_node": False,
-        "jump": "last",
-        "positions": False,
-        "readout": "sum",
-        "descriptors": 128,
-        "raw_descriptors": False,
-        "fingerprints": 0,
-        "members": 1,
-        "head_depth": 1,
-        "head_width": 128,
-    }
 
 
 def _convolutions() -> tuple[SimpleOp, ...]:

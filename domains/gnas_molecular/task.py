@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -150,9 +150,16 @@ class MoleculeTask:
     @property
     def default_network(self) -> tuple[str, Mapping[str, Any]]:
         """The domain's unsearched strong network."""
-        from gnas_molecular.ops import default_network_assignment
+        from gnas_molecular.known import DEFAULT_NETWORK
 
-        return self.default_space, default_network_assignment()
+        return self.default_space, DEFAULT_NETWORK
+
+    @property
+    def starting_points(self) -> Sequence[Mapping[str, Any]]:
+        """The default network, perceptrons on descriptors alone, and a D-MPNN with descriptors."""
+        from gnas_molecular.known import STARTING_POINTS
+
+        return STARTING_POINTS
 
     @property
     def baselines(self) -> Mapping[str, Baseline]:

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 import pytest
 import torch
-from gnas_molecular.ops import default_network_assignment, molecular_ops
+from gnas_molecular.known import DEFAULT_NETWORK, STARTING_POINTS
+from gnas_molecular.ops import molecular_ops
 from gnas_molecular.testing import DEGREE_HISTOGRAM, INPUTS, permuted, random_batch
 from torch import Tensor
 
@@ -168,11 +169,11 @@ def test_the_known_good_networks_are_members(name: str) -> None:
 
 def test_the_default_network_is_gine_with_descriptors() -> None:
     space = bound("molecular/default")
-    architecture = space.decode(space.encode(default_network_assignment()))
+    architecture = space.decode(space.encode(DEFAULT_NETWORK))
     ops = [node.op for node in architecture.nodes]
     assert ops.count("gine") == 4
     assert "mlp" in ops
-    assert dict(architecture.assignment) == dict(default_network_assignment())
+    assert dict(architecture.assignment) == dict(DEFAULT_NETWORK)
 
 
 def test_a_space_with_a_slip_in_it_is_refused_before_anything_runs() -> None:
@@ -188,3 +189,11 @@ def test_same_seed_same_weights_and_output() -> None:
         architecture = space.sample(np.random.default_rng(0))
         outputs.append(space.build(architecture).eval()(*random_batch(SIZES).values()))
     assert torch.equal(outputs[0], outputs[1])
+
+
+@pytest.mark.parametrize("assignment", STARTING_POINTS, ids=range(len(STARTING_POINTS)))
+def test_starting_points_are_members(assignment: Mapping[str, Value]) -> None:
+    space = bound("molecular/default")
+    architecture = space.decode(space.encode(assignment))
+    assert dict(architecture.assignment) == dict(assignment)
+    assert network_of(space, architecture).eval().call(random_batch(SIZES)).shape == (len(SIZES), 2)
