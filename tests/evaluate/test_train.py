@@ -95,7 +95,7 @@ def test_flat_optimiser_equals_torch_on_separate_parameters(name: str) -> None:
         "adamw": lambda: torch.optim.AdamW(theirs.parameters(), **options),
         "adam": lambda: torch.optim.Adam(theirs.parameters(), **options),
         "sgd": lambda: torch.optim.SGD(theirs.parameters(), momentum=0.9, nesterov=True, **options),
-    }[name]()
+    }[name]()  # type: ignore[no-untyped-call]
     theirs.train()
     for batch in TASK.batches("train", 32, generator=torch.Generator().manual_seed(3)):
         optimizer.zero_grad()
