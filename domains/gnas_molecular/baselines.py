@@ -26,6 +26,7 @@ Matrix = NDArray[Any]
 
 MORGAN_BITS = 2048
 _SELECTION_TARGETS = 3
+_CHOICE_SEED = 0
 _FEATURES = ("descriptors", "morgan", "both")
 
 
@@ -100,7 +101,7 @@ class TreeBaseline:
         if not isinstance(task, MoleculeTask):
             raise DataError(f"baseline {self.name!r} reads molecules only", value=type(task).__name__)
         train, validation = _Rows.of(task, "train"), _Rows.of(task, "validation")
-        config = self.choose(task, seed)
+        config = self._chosen(task)
         models = [self._fit(task, train, validation, target, config, seed) for target in range(len(task.target_names))]
         scores: dict[Part, Mapping[str, float]] = {"validation": _score(task, models, validation)}
         if "test" in task.stores:
@@ -108,6 +109,14 @@ class TreeBaseline:
                 models = self._refit(task, models, train.joined(validation), seed)
             scores["test"] = _score(task, models, _Rows.of(task, "test"))
         return scores
+
+    def _chosen(self, task: MoleculeTask) -> Config:
+        """The hyper-parameters, chosen once for all seeds."""
+        key = f"{_CHOICE_SEED} {self.name}"
+        if key not in task.memo:
+            task.memo[key] = self.choose(task, _CHOICE_SEED)
+        found: Config = task.memo[key]
+        return found
 
     def choose(self, task: MoleculeTask, seed: int) -> Config:
         """The configuration that is best on validation, one hyper-parameter after the other."""

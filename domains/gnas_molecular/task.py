@@ -143,6 +143,11 @@ class MoleculeTask:
         return Recipe(batch_size=32 if n < 1000 else 64 if n < 8000 else 128)
 
     @property
+    def memo(self) -> dict[Any, Any]:
+        """What was derived from this task before; it does not travel to workers."""
+        return self._cache
+
+    @property
     def default_space(self) -> str:
         """Name of the space searched when the spec names none."""
         return "molecular/default"

@@ -78,7 +78,7 @@ class RandomForestLearner:
 
     trees: int = 200
     draft_trees: int = 40
-    n_jobs: int = 2
+    n_jobs: int = 1
 
     def fit(
         self,
