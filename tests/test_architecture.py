@@ -129,10 +129,7 @@ def test_identity_is_bypassed_only_with_one_input_and_no_params() -> None:
 def test_parameters_ordered_inputs_and_shared_nodes_count() -> None:
     x = Node("input")
     conv = Node("conv", (("width", 1),), (0,))
-    digests = {
-        Architecture((x, Node("conv", (("width", w),), (0,))), (1,)).digest
-        for w in (1, 1.0, True, "1", (1,))
-    }
+    digests = {Architecture((x, Node("conv", (("width", w),), (0,))), (1,)).digest for w in (1, 1.0, True, "1", (1,))}
     assert len(digests) == 5
     pool = Node("pool", (), (0,))
     for ordered in (False, True):
