@@ -46,6 +46,9 @@ DESCRIPTOR_ENSEMBLE: Mapping[str, Value] = {
 }
 """Perceptrons on descriptors and the mean atom: no message passing, trained in seconds, hard to beat on small data."""
 
+FINGERPRINT_ENSEMBLE: Mapping[str, Value] = {**DESCRIPTOR_ENSEMBLE, "fingerprints": 256, "dropout": 0.3}
+"""The same with Morgan fingerprints."""
+
 GINE_ENSEMBLE: Mapping[str, Value] = {**DEFAULT_NETWORK, "depth": 2, "readout": "mean", "descriptors": 0} | {
     "raw_descriptors": True,
     "members": 8,
@@ -75,4 +78,10 @@ DMPNN: Mapping[str, Value] = {
 }
 """D-MPNN with descriptors. Source: Yang et al. 2019, doi:10.1021/acs.jcim.9b00237."""
 
-STARTING_POINTS: tuple[Mapping[str, Value], ...] = (DEFAULT_NETWORK, DESCRIPTOR_ENSEMBLE, GINE_ENSEMBLE, DMPNN)
+STARTING_POINTS: tuple[Mapping[str, Value], ...] = (
+    DEFAULT_NETWORK,
+    DESCRIPTOR_ENSEMBLE,
+    GINE_ENSEMBLE,
+    FINGERPRINT_ENSEMBLE,
+    DMPNN,
+)

@@ -161,7 +161,7 @@ class MoleculeTask:
 
     @property
     def starting_points(self) -> Sequence[Mapping[str, Any]]:
-        """The default network, perceptrons on descriptors alone, and a D-MPNN with descriptors."""
+        """The default network, perceptrons on descriptors and fingerprints, and convolutions joined to these."""
         from gnas_molecular.known import STARTING_POINTS
 
         return STARTING_POINTS

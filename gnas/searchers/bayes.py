@@ -45,7 +45,7 @@ class BayesianOptimisation:
         incumbents: How many of the best are mutated.
     """
 
-    n_initial: int = 10
+    n_initial: int = 6
     acquisition: Literal["ei", "ucb"] = "ei"
     beta: float = 2.0
     pool: int = 400
