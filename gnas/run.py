@@ -13,9 +13,10 @@ from gnas.architecture import Architecture
 from gnas.errors import SpaceError, SpecError, StudyError, UserError
 from gnas.evaluate.candidate import CandidateWork, derive_seed, explain
 from gnas.evaluate.final import FinalWork
+from gnas.evaluate.job import Job
 from gnas.evaluate.limits import Limits
 from gnas.evaluation import Evaluation
-from gnas.executors import Executor, Job, make_executor
+from gnas.executors import Executor, make_executor
 from gnas.facts import library_versions, study_facts
 from gnas.finals import Entrant, FinalsFile, FinalStage, choose
 from gnas.ledger import LEDGER, Ledger

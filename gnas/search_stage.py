@@ -15,9 +15,10 @@ import numpy as np
 from gnas.architecture import Architecture
 from gnas.errors import GnasError
 from gnas.evaluate.candidate import derive_seed, explain, failed_evaluation, versions
+from gnas.evaluate.job import Job
 from gnas.evaluate.recipe import Recipe
 from gnas.evaluation import Evaluation, Objective
-from gnas.executors.protocol import Executor, Job
+from gnas.executors.protocol import Executor
 from gnas.ledger import Ledger
 from gnas.progress import Progress, Snapshot, Stage
 from gnas.searchers.protocol import Searcher

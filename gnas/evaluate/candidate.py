@@ -14,9 +14,9 @@ from pathlib import Path
 
 from gnas import __version__
 from gnas.domain import Task
+from gnas.evaluate.job import Job
 from gnas.evaluate.limits import Limits
 from gnas.evaluation import Evaluation, Objective
-from gnas.executors.protocol import Job
 from gnas.space.protocol import Space
 
 

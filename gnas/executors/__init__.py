@@ -6,9 +6,9 @@ from typing import Any
 
 from gnas.evaluate.limits import Limits
 from gnas.executors.inline import InlineExecutor
-from gnas.executors.protocol import Executor, J, Job, R, Work
+from gnas.executors.protocol import Executor, J, R, Work
 
-__all__ = ["Executor", "InlineExecutor", "Job", "Work", "make_executor"]
+__all__ = ["Executor", "InlineExecutor", "Work", "make_executor"]
 
 
 def make_executor(

@@ -2,31 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Protocol, TypeVar, runtime_checkable
-
-from gnas.architecture import Architecture
-from gnas.evaluate.recipe import Recipe
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """One evaluation to run.
-
-    Attributes:
-        number: Position in the study.
-        architecture: What to train.
-        recipe: How.
-        step: The `ask` it came from.
-        costs: Already counted (`n_params`, …), to be kept in the evaluation's values.
-    """
-
-    number: int
-    architecture: Architecture
-    recipe: Recipe
-    step: int = 0
-    costs: dict[str, float] = field(default_factory=dict)
-
 
 J = TypeVar("J")
 R = TypeVar("R")

@@ -9,10 +9,10 @@ import pytest
 
 from gnas.architecture import Architecture
 from gnas.evaluate.candidate import CandidateWork, derive_seed, evaluate_job, explain
+from gnas.evaluate.job import Job
 from gnas.evaluate.limits import Limits
 from gnas.evaluate.recipe import Recipe
 from gnas.evaluation import Evaluation
-from gnas.executors.protocol import Job
 from gnas.testing.toy import OBJECTIVE, ToySpace, ToyTask
 
 TASK = ToyTask.make().sealed()

@@ -15,12 +15,12 @@ import pytest
 from gnas.architecture import Architecture
 from gnas.errors import GnasError
 from gnas.evaluate.candidate import CandidateWork, evaluate_job
+from gnas.evaluate.job import Job
 from gnas.evaluate.limits import Limits
 from gnas.evaluate.recipe import Recipe
 from gnas.evaluation import Evaluation
 from gnas.executors import processes
 from gnas.executors.processes import ProcessExecutor
-from gnas.executors.protocol import Job
 from gnas.testing.toy import OBJECTIVE, ToySpace, ToyTask
 
 SPACE = ToySpace(ops=("relu", "tanh", "raises", "fatal", "hungry", "slow"))
@@ -137,7 +137,7 @@ import sys, time
 from gnas.evaluate.candidate import CandidateWork
 from gnas.evaluate.recipe import Recipe
 from gnas.executors.processes import ProcessExecutor
-from gnas.executors.protocol import Job
+from gnas.evaluate.job import Job
 from gnas.testing.toy import OBJECTIVE, ToySpace, ToyTask
 
 if __name__ == "__main__":

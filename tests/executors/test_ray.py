@@ -11,9 +11,9 @@ import pytest
 
 from gnas.errors import MissingExtraError
 from gnas.evaluate.candidate import CandidateWork
+from gnas.evaluate.job import Job
 from gnas.evaluate.recipe import Recipe
 from gnas.evaluation import Evaluation
-from gnas.executors.protocol import Job
 from gnas.executors.ray import RayExecutor
 from gnas.testing.toy import OBJECTIVE, ToySpace, ToyTask
 
@@ -66,7 +66,7 @@ from gnas.evaluate.candidate import CandidateWork
 from gnas.evaluate.limits import Limits
 from gnas.evaluate.recipe import Recipe
 from gnas.executors import make_executor
-from gnas.executors.protocol import Job
+from gnas.evaluate.job import Job
 from gnas.testing.toy import OBJECTIVE, ToySpace, ToyTask
 
 space, task = ToySpace(ops=("relu", "fatal")), ToyTask.make().sealed()

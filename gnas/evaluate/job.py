@@ -1,0 +1,27 @@
+"""The record of one evaluation to run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from gnas.architecture import Architecture
+from gnas.evaluate.recipe import Recipe
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One evaluation to run.
+
+    Attributes:
+        number: Position in the study.
+        architecture: What to train.
+        recipe: How.
+        step: The `ask` it came from.
+        costs: Already counted (`n_params`, …), to be kept in the evaluation's values.
+    """
+
+    number: int
+    architecture: Architecture
+    recipe: Recipe
+    step: int = 0
+    costs: dict[str, float] = field(default_factory=dict)
