@@ -191,7 +191,7 @@ class Domain(Protocol):
     Attributes:
         name: As specs name it.
         data_model: pydantic model (`extra="forbid"`) of the spec's `data:` section.
-        spaces: Package and folder of its spaces, `gnas_spaces/molecular`.
+        spaces: Package and folder of its spaces, `gnas_spaces/<domain>`.
     """
 
     name: str

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import math
-from importlib.metadata import PackageNotFoundError, version
+import re
+from importlib.metadata import PackageNotFoundError, entry_points, requires, version
 from typing import TYPE_CHECKING
 
 from gnas.evaluate.candidate import versions
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
     from gnas.problem import Problem
 
 _FINGERPRINT_BATCH = 1024
-_LIBRARIES = ("numpy", "optuna", "scikit-learn", "torch-geometric", "rdkit", "onnxruntime", "ray")
 
 
 def study_facts(problem: Problem, *, algorithm: str) -> dict[str, object]:
@@ -57,11 +57,22 @@ def data_digest(task: Task) -> str:
 
 
 def library_versions() -> dict[str, str]:
-    """Versions of python, torch, gnas and of the installed libraries that matter for a result."""
+    """Versions of python, torch and gnas, and of the installed libraries that gnas and the plug-ins declare."""
     found = dict(versions())
-    for name in _LIBRARIES:
+    plugins = {point.dist.name for point in entry_points(group="gnas.domains") if point.dist is not None}
+    for name in sorted({library for package in {"gnas", *plugins} for library in _declared(package)} - set(found)):
         try:
             found[name] = version(name)
         except PackageNotFoundError:
             continue
     return found
+
+
+def _declared(package: str) -> set[str]:
+    """Names of the libraries that a package needs or can use, its tools for development left out."""
+    try:
+        lines = requires(package) or []
+    except PackageNotFoundError:
+        return set()
+    names = {re.split(r"[^\w.-]", line, maxsplit=1)[0] for line in lines if "extra == 'dev'" not in line}
+    return {name.lower().replace("_", "-") for name in names} - {package}

@@ -21,7 +21,7 @@ class TensorType:
     """Type of a value that flows along an edge.
 
     Attributes:
-        kind: The domain's word for it (`atoms`, `bonds`, `molecules`, `image`).
+        kind: The domain's word for it (`nodes`, `edges`, `image`).
         shape: Dimensions; a string names a dimension that varies from batch to batch (`("atom", 64)`).
         dtype: Name of the torch dtype.
     """

@@ -65,7 +65,7 @@ def guarded() -> Iterator[None]:
 
 
 def hear_interrupts() -> None:
-    """Puts Python's handler of Ctrl-C back: RDKit leaves one of its own behind that swallows the first Ctrl-C."""
+    """Puts Python's handler of Ctrl-C back: some libraries leave one of their own, which swallows the first Ctrl-C."""
     handler = signal.getsignal(signal.SIGINT)
     if callable(handler) and threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGINT, handler)

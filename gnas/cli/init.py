@@ -9,7 +9,7 @@ import typer
 
 
 def init(
-    domain: Annotated[str, typer.Argument(help="Domain, for example: molecular.")],
+    domain: Annotated[str, typer.Argument(help="Name of an installed domain.")],
     out: Annotated[Path | None, typer.Option(help="File to write; by default it is printed.")] = None,
 ) -> None:
     """Write a commented spec to start from."""

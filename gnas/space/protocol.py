@@ -44,7 +44,7 @@ class Space(Protocol):
 
     @property
     def name(self) -> str:
-        """Its name, `molecular/default` for one shipped in `gnas_spaces`."""
+        """Its name, `nasbench201` or `<domain>/default` for one shipped in `gnas_spaces`."""
         ...
 
     @property

@@ -58,7 +58,7 @@ class YamlSpace:
 
     @property
     def name(self) -> str:
-        """Its name, `molecular/default` for one shipped in `gnas_spaces`."""
+        """Its name, `nasbench201` or `<domain>/default` for one shipped in `gnas_spaces`."""
         return self._name
 
     @property

@@ -1,6 +1,6 @@
 """Conformance suite for domains: subclass `DomainTestCase` in your tests and say how a small task is made.
 
-class TestMolecular(DomainTestCase):
+class TestMyDomain(DomainTestCase):
     @abstractmethod
     def make_task(self, folder): return DOMAIN.task(..., base=folder, cache=folder / "cache")
 """
