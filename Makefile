@@ -30,7 +30,7 @@ demo: $(VENV)/.ready-demo
 	$(BIN)/gnas run docs/examples/freesolv.yaml --out $(OUT)
 
 test: $(VENV)/.ready-dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 slow: $(VENV)/.ready-dev
 	$(BIN)/python -m pytest -m "slow"
