@@ -57,7 +57,7 @@ def write_spec(folder: Path, dataset: str, split: int, options: argparse.Namespa
         # A limit on size keeps a candidate's training to about half a minute on one core; it binds both searches.
         "constraints": {"macs": options.macs},
         "budget": {"minutes": options.minutes, "trial_minutes": 2},
-        "search": {"algorithm": options.algorithm},
+        "search": {"algorithm": options.algorithm, "epochs": options.epochs},
         "final": {"finalists": options.finalists, "seeds": options.retrainings},
         "workers": options.workers,
     }
@@ -167,6 +167,7 @@ def main() -> None:
     parser.add_argument("--splits", type=int, default=3, help="split seeds 0, 1, …")
     parser.add_argument("--minutes", type=float, default=3.0, help="of search; random search gets the same again")
     parser.add_argument("--macs", type=float, default=4e6, help="largest candidate, multiply-accumulates a molecule")
+    parser.add_argument("--epochs", type=int, default=15, help="of a candidate while searching")
     parser.add_argument("--finalists", type=int, default=3)
     parser.add_argument("--retrainings", type=int, default=3)
     parser.add_argument("--algorithm", default="bayes")

@@ -25,7 +25,7 @@ def study_facts(problem: Problem, *, algorithm: str) -> dict[str, object]:
         "data": data_digest(problem.task.sealed()),
         "objective": f"{problem.objective.name} {problem.objective.direction}",
         "constraints": {constraint.name: constraint.upper for constraint in problem.constraints},
-        "recipe": problem.recipe.model_dump(mode="json"),
+        "recipe": problem.search_recipe.model_dump(mode="json"),
         "search": {
             "algorithm": algorithm,
             "options": spec.search.options if algorithm == spec.search.algorithm else {},

@@ -200,14 +200,15 @@ def _estimate(problem: Problem, checked: list[SampleCheck], baseline_seconds: Ma
     spec, final = problem.spec, problem.spec.final
     budget, workers = spec.budget, spec.workers if spec.executor != "inline" else 1
     epoch = fmean([check.epoch_seconds for check in checked if check.epoch_seconds is not None] or [0.0])
-    trial = min(epoch * problem.recipe.epochs, budget.trial_minutes * 60)
+    trial = min(epoch * problem.search_recipe.epochs, budget.trial_minutes * 60)
+    training = min(epoch * problem.recipe.epochs, budget.trial_minutes * 60)
     search = min(
         math.inf if budget.trials is None else trial * math.ceil(budget.trials / workers),
         math.inf if budget.minutes is None else budget.minutes * 60,
     )
     random_search = search if final.random_search else 0.0
     networks = final.finalists * (2 if final.random_search else 1) + (1 if final.default_network else 0)
-    finals = trial * math.ceil(networks * final.seeds / workers)
+    finals = training * math.ceil(networks * final.seeds / workers)
     timed = bool(baseline_seconds) or not final.baselines
     baselines = sum(baseline_seconds.values()) * final.seeds if timed else None
     return Estimate(

@@ -43,6 +43,12 @@ class Problem:
     constraints: tuple[Constraint, ...]
     recipe: Recipe
 
+    @property
+    def search_recipe(self) -> Recipe:
+        """The recipe of candidates while searching: with the epochs of `search.epochs`, where the spec gives them."""
+        epochs = self.spec.search.epochs
+        return self.recipe if epochs is None else self.recipe.model_copy(update={"epochs": epochs})
+
 
 def load_problem(spec_path: Path, *, cache: Path | None = None, base: Path | None = None) -> Problem:
     """Reads a spec and everything it names.

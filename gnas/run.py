@@ -144,7 +144,7 @@ class _Run:
             study=search,
             searcher=make_searcher(spec.search.algorithm, spec.search.options),
             executor=executor,
-            recipe=self.problem.recipe,
+            recipe=self.problem.search_recipe,
             seed=spec.seed,
             budget=StageBudget(trials=spec.budget.trials, seconds=None if minutes is None else minutes * 60),
             ledger=self.ledger,

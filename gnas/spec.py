@@ -66,12 +66,15 @@ class Search(_Section):
         algorithm: `bayes` (Gaussian process), `evolution` (regularised), `local`, `random`, or Optuna's `tpe`, `nsga2`.
         options: Options of the algorithm, checked by it.
         start: `known`: the search first evaluates the field's known networks that its space has; `none`: it does not.
+        epochs: Most epochs of a candidate while searching, a cheap first look; by default the recipe's. Finalists are
+            always retrained by the recipe.
         measure_latency: Whether the latency of every candidate is measured and recorded.
     """
 
     algorithm: Literal["bayes", "evolution", "local", "random", "tpe", "nsga2"] = "bayes"
     options: dict[str, Any] = Field(default_factory=dict)
     start: Literal["known", "none"] = "known"
+    epochs: int | None = Field(default=None, ge=1)
     measure_latency: bool = False
 
 

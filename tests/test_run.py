@@ -266,3 +266,13 @@ def test_choice_follows_mean_validation_of_complete_networks() -> None:
     ]
     assert choose(rows, "finalist", OBJECTIVE) == "b"
     assert choose(rows, "random_search", OBJECTIVE) == ""
+
+
+def test_candidates_train_for_the_epochs_of_the_search_and_finalists_for_the_recipe(tmp_path: Path) -> None:
+    search = {"algorithm": "evolution", "epochs": 1}
+    results = run(toy_problem(final=FINAL, search=search, budget={"trials": 3}), tmp_path)
+    assert {e.fidelity for e in content(tmp_path) if e.status == "ok"} == {1.0}
+    straight = {r.digest: r.validation for r in results.finals if r.kind == "finalist"}
+    searched = {e.digest: e.values for e in content(tmp_path)}
+    assert all(straight[digest]["rmse"] != searched[digest]["rmse"] for digest in straight)
+    assert toy_problem(search=search).recipe.epochs == 3

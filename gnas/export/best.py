@@ -141,7 +141,7 @@ def restore(problem: Problem, chosen: Chosen) -> nn.Module:
 
 
 def retrain(problem: Problem, chosen: Chosen) -> nn.Module:
-    """The network trained as the search trained it: the same seed, the same data, the test part sealed."""
+    """The network trained by the recipe, with the seed it had in the search, the test part sealed."""
     from gnas.evaluate.train import deterministic, train
 
     with deterministic(chosen.seed):
