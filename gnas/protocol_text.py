@@ -29,7 +29,7 @@ def protocol_facts(problem: Problem, search: Study, random: Study, rows: Sequenc
         "a task from which the test part had been removed",
         "search": _cost(search),
         "start": _start(problem),
-        "training": f"{problem.search_recipe.epochs} epochs at most in the search, {problem.recipe.epochs} for finalists",
+        "epochs": f"at most {problem.search_recipe.epochs} while searching, {problem.recipe.epochs} for finalists",
     }
     if spec.final.random_search:
         facts["random search at equal cost"] = f"{_cost(random)}; {_rule(search, spec.budget.trials)}"
