@@ -58,7 +58,12 @@ def write_spec(folder: Path, dataset: str, split: int, options: argparse.Namespa
         "constraints": {"macs": options.macs},
         "budget": {"minutes": options.minutes, "trial_minutes": 2},
         "search": {"algorithm": options.algorithm, "epochs": options.epochs},
-        "final": {"finalists": options.finalists, "seeds": options.retrainings},
+        "recipe": {"epochs": options.final_epochs},
+        "final": {
+            "finalists": options.finalists,
+            "seeds": options.retrainings,
+            "default_network": options.default_network,
+        },
         "workers": options.workers,
     }
     folder.mkdir(parents=True, exist_ok=True)
@@ -168,6 +173,8 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=3.0, help="of search; random search gets the same again")
     parser.add_argument("--macs", type=float, default=4e6, help="largest candidate, multiply-accumulates a molecule")
     parser.add_argument("--epochs", type=int, default=15, help="of a candidate while searching")
+    parser.add_argument("--final-epochs", type=int, default=40, help="of finalists")
+    parser.add_argument("--default-network", action=argparse.BooleanOptionalAction, default=True)
     parser.add_argument("--finalists", type=int, default=3)
     parser.add_argument("--retrainings", type=int, default=3)
     parser.add_argument("--algorithm", default="bayes")
