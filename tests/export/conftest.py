@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -98,7 +99,11 @@ def molecular_space(molecules: Any) -> Callable[[str], Any]:
     """A shipped molecular space bound to the task."""
     from gnas.space import load_space
 
-    return lambda name: load_space(name).bind(molecules.ops, molecules.inputs, molecules.output)
+    @cache
+    def bound(name: str) -> Any:
+        return load_space(name).bind(molecules.ops, molecules.inputs, molecules.output)
+
+    return bound
 
 
 _BLOCKER = """

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -15,9 +17,9 @@ from gnas.problem import Problem
 from gnas.results import RunResults
 from gnas.run import run
 from gnas.study import JOURNAL, read_evaluations
-from gnas.testing.toy import ToySpace, toy_problem
+from gnas.testing.toy import ToySpace, ToyTask, toy_problem
 
-FAST = {"budget": {"trials": 6}, "search": {"algorithm": "random"}}
+FAST: dict[str, Any] = {"budget": {"trials": 6}, "search": {"algorithm": "random"}}
 FINAL = {"finalists": 2, "seeds": 2, "default_network": False, "random_search": False}
 
 
@@ -132,10 +134,13 @@ def test_a_refit_model_goes_with_the_scalers_it_was_trained_with(
     problem = toy_problem(**FAST, final={**FINAL, "finalists": 1, "seeds": 1, "refit": True})
     finished(tmp_path / "run", monkeypatch, problem)
     merged: list[int] = []
-    original = type(problem.task).takeaway
-    monkeypatch.setattr(
-        type(problem.task), "takeaway", lambda self: merged.append(self.size("train")) or original(self)
-    )
+    original = ToyTask.takeaway
+
+    def counting(task: ToyTask) -> Mapping[str, str]:
+        merged.append(task.size("train"))
+        return original(task)
+
+    monkeypatch.setattr(ToyTask, "takeaway", counting)
     report = export_best(problem, tmp_path / "run", formats=("model.py",))
     assert merged == [problem.task.size("train") + problem.task.size("validation")]
     assert "validation data together" in (report.folder / "README.md").read_text(encoding="utf-8")

@@ -22,7 +22,7 @@ from gnas.hardware.onnx import onnx_differences, torchscript_onnx
 from gnas.hardware.runtime import difference
 
 Inputs = Callable[..., dict[str, Tensor]]
-Trained = Callable[[nn.Module], nn.Module]
+Trained = Callable[[nn.Module], Any]
 COVERING = 10
 
 # A hundred molecules, from single atoms to sixty of them.

@@ -10,6 +10,7 @@ import torch
 from gnas_molecular import predict
 from gnas_molecular.predict import Predictor, UnusableError, main, predict_all
 
+from gnas.architecture import Value
 from gnas.export.model import export_model
 
 ROWS = [("C" * n + tail, n % 2, int(tail == "O")) for n in range(1, 16) for tail in ("O", "N")]
@@ -30,7 +31,14 @@ def toxic(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Any, Any]:
     )
     task = DOMAIN.task(data, metric=None, base=folder, cache=folder / "cache")
     space = load_space("molecular/small").bind(task.ops, task.inputs, task.output)
-    values = {"hidden": 32, "depth": 1, "conv": "gin", "norm": "none", "readout": "sum", "descriptors": False}
+    values: dict[str, Value] = {
+        "hidden": 32,
+        "depth": 1,
+        "conv": "gin",
+        "norm": "none",
+        "readout": "sum",
+        "descriptors": False,
+    }
     network = space.build(space.decode(space.encode(values))).eval()
     export_model(network, network.architecture, task, folder / "best", ("model.py", "onnx"))
     return folder / "best", task, network

@@ -49,7 +49,8 @@ def test_fused_attention_and_recurrent_kernels_are_counted() -> None:
             self.lstm = nn.LSTM(width, 5, batch_first=True)
 
         def forward(self, x: Tensor) -> Tensor:
-            return self.lstm(x)[0]
+            states: Tensor = self.lstm(x)[0]
+            return states
 
     assert count_costs(Recurrent(), {"x": torch.randn(3, length, width)}).macs == length * 4 * 5 * (width + 5)
 
@@ -63,7 +64,8 @@ def test_multi_head_attention_is_not_hidden_by_its_fast_path() -> None:
             self.attention = nn.MultiheadAttention(width, 2, batch_first=True)
 
         def forward(self, x: Tensor) -> Tensor:
-            return self.attention(x, x, x)[0]
+            attended: Tensor = self.attention(x, x, x)[0]
+            return attended
 
     expected = 4 * length * width * width + 2 * length * length * width
     assert count_costs(Attention(), {"x": torch.randn(3, length, width)}).macs == expected

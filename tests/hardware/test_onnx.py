@@ -27,8 +27,8 @@ class Scatter(nn.Module):
         h = self.linear(x)
         empty = h.new_zeros(3, 8)
         if self.by_index:
-            return empty.index_add(0, index, h)
-        return empty.scatter_add(0, index.unsqueeze(1).expand_as(h), h)
+            return torch.index_add(empty, 0, index, h)
+        return torch.scatter_add(empty, 0, index.unsqueeze(1).expand_as(h), h)
 
 
 def test_the_export_agrees_on_other_sizes() -> None:
@@ -64,7 +64,8 @@ def test_a_frozen_size_is_noticed_on_a_second_size() -> None:
 
 class Spectrum(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
-        return torch.linalg.eigvalsh(x.transpose(0, 1) @ x)
+        values: Tensor = torch.linalg.eigvalsh(x.transpose(0, 1) @ x)
+        return values
 
 
 class Unwritable(nn.Module):
@@ -74,7 +75,8 @@ class Unwritable(nn.Module):
         self.spectrum = Spectrum()
 
     def forward(self, x: Tensor, index: Tensor) -> Tensor:
-        return self.spectrum(self.first(x))
+        values: Tensor = self.spectrum(self.first(x))
+        return values
 
 
 def test_what_cannot_be_exported_is_named() -> None:

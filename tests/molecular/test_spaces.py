@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import cache
 
 import numpy as np
 import pytest
@@ -75,6 +76,7 @@ def space(request: pytest.FixtureRequest) -> YamlSpace:
     return bound(request.param)
 
 
+@cache
 def bound(name: str) -> YamlSpace:
     return load_space(name).bind(OPS, INPUTS, OUTPUT)
 

@@ -38,6 +38,7 @@ def evaluations(
         if best is None or score > best[0]:
             best = score, code
         width = dict(architecture.assignment)["width"]
+        assert isinstance(width, int)
         number = len(found)
         status: Status = "ok"
         reason = ""

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from gnas.errors import StudyError
-from gnas.evaluation import Constraint, Evaluation, Objective
+from gnas.evaluation import Constraint, Evaluation, Objective, Status
 from gnas.report import read_run, report_data, write_report
 from gnas.results import FinalRow, RunResults
 from gnas.runfolder import append_line, write_json
@@ -18,7 +18,7 @@ SPACE = load_space(NAME)
 SPEC = f"domain: toy\nname: Züge\nspace: {NAME}\n"
 
 
-def fill(out: Path, n: int, *, storage: str | None = None, prefix: str = "", status: str = "ok") -> None:
+def fill(out: Path, n: int, *, storage: str | None = None, prefix: str = "", status: Status = "ok") -> None:
     """A folder with a search of `n` evaluations and as many random ones, as a run that was killed leaves it."""
     out.mkdir(exist_ok=True)
     opened, _ = open_storage(storage or out / JOURNAL)

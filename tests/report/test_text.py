@@ -20,11 +20,11 @@ from gnas.report import text
         (-math.inf, "−∞"),
     ],
 )
-def test_number(value, expected):
+def test_number(value: float | None, expected: str) -> None:
     assert text.number(value) == expected
 
 
-def test_signed_number():
+def test_signed_number() -> None:
     assert text.number(0.5, signed=True) == "+0.500"
 
 
@@ -40,7 +40,7 @@ def test_signed_number():
         ("n_params", math.inf, "–"),
     ],
 )
-def test_cost(name, value, expected):
+def test_cost(name: str, value: float | None, expected: str) -> None:
     assert text.cost(name, value) == expected
 
 
@@ -54,11 +54,11 @@ def test_cost(name, value, expected):
         (0.5, 0.0, "0.500 ± 0"),
     ],
 )
-def test_plus_minus(mean, sd, expected):
+def test_plus_minus(mean: float, sd: float, expected: str) -> None:
     assert text.plus_minus(mean, sd) == expected
 
 
-def test_gap_writes_difference_and_interval_alike():
+def test_gap_writes_difference_and_interval_alike() -> None:
     assert text.gap(-0.06844, -0.08325, -0.05362) == ("−0.068", "−0.083 to −0.054")
     assert text.gap(-0.179, -1.72, 1.36) == ("−0.18", "−1.72 to +1.36")
     assert text.gap(-0.06844, None, None) == ("−0.0684", "")
@@ -69,21 +69,21 @@ def test_gap_writes_difference_and_interval_alike():
     ("seconds", "expected"),
     [(0.84, "0.8 s"), (42.4, "42 s"), (200.0, "3 min 20 s"), (7500.0, "2 h 05 min"), (None, "–"), (59.7, "1 min 00 s")],
 )
-def test_duration(seconds, expected):
+def test_duration(seconds: float, expected: str) -> None:
     assert text.duration(seconds) == expected
 
 
 @pytest.mark.parametrize(
     ("seconds", "expected"), [(0, "0"), (45, "45 s"), (90, "1:30 min"), (7200, "2 h"), (5400, "1:30 h")]
 )
-def test_clock(seconds, expected):
+def test_clock(seconds: float, expected: str) -> None:
     assert text.clock(seconds) == expected
 
 
-def test_choice_values_in_words():
+def test_choice_values_in_words() -> None:
     assert text.choice_value((1, None, True, 0.5, "gine")) == "1, none, yes, 0.5, gine"
 
 
-def test_shorten_keeps_the_first_line():
+def test_shorten_keeps_the_first_line() -> None:
     assert text.shorten("\n a long first line\nsecond", 8) == "a long…"
     assert text.shorten("  ", 8) == ""

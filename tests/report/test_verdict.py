@@ -1,12 +1,19 @@
 from gnas.evaluation import Objective
 from gnas.report.compare import comparison_table
-from gnas.report.verdict import verdict
-from gnas.results import FinalRow, RunResults
+from gnas.report.verdict import Verdict, verdict
+from gnas.results import FinalRow, RowKind, RunResults
 
 RMSE = Objective("rmse", "minimize")
 
 
-def judged(values, *, objective=RMSE, complete=True, evaluated=5, chosen="finalist 1"):
+def judged(
+    values: list[tuple[RowKind, str, list[float]]],
+    *,
+    objective: Objective = RMSE,
+    complete: bool = True,
+    evaluated: int = 5,
+    chosen: str = "finalist 1",
+) -> Verdict:
     finals = tuple(
         FinalRow(kind, name, seed, validation={objective.name: value}, test={objective.name: value})
         for kind, name, seeds in values
@@ -16,7 +23,7 @@ def judged(values, *, objective=RMSE, complete=True, evaluated=5, chosen="finali
     return verdict(table, objective, complete=complete, evaluated=evaluated)
 
 
-def test_it_names_the_better_baseline_and_says_beats_only_when_the_interval_excludes_zero():
+def test_it_names_the_better_baseline_and_says_beats_only_when_the_interval_excludes_zero() -> None:
     found = judged(
         [
             ("finalist", "finalist 1", [0.50, 0.51, 0.52]),
@@ -34,21 +41,24 @@ def test_it_names_the_better_baseline_and_says_beats_only_when_the_interval_excl
     assert "3 retraining seeds on one split" in found.caveats[-1]
 
 
-def test_higher_is_better_turns_the_verdict():
+def test_higher_is_better_turns_the_verdict() -> None:
     auroc = Objective("auroc", "maximize")
-    rows = [("finalist", "finalist 1", [0.90, 0.91]), ("baseline", "forest", [0.80, 0.81])]
+    rows: list[tuple[RowKind, str, list[float]]] = [
+        ("finalist", "finalist 1", [0.90, 0.91]),
+        ("baseline", "forest", [0.80, 0.81]),
+    ]
     assert judged(rows, objective=auroc).tone == "good"
     assert judged(rows).tone == "bad"
     assert "does not beat the best baseline, forest" in judged(rows).sentence
 
 
-def test_a_single_seed_never_beats():
+def test_a_single_seed_never_beats() -> None:
     found = judged([("finalist", "finalist 1", [0.5]), ("baseline", "forest", [0.9])])
     assert "is ahead of the best baseline, forest on a single seed" in found.sentence
     assert "A single seed was retrained" in found.caveats[-1]
 
 
-def test_random_search_stands_with_its_best_on_validation():
+def test_random_search_stands_with_its_best_on_validation() -> None:
     finals = (
         FinalRow("finalist", "finalist 1", 0, validation={"rmse": 0.5}, test={"rmse": 0.5}),
         FinalRow("random_search", "random search 1", 0, validation={"rmse": 0.6}, test={"rmse": 0.7}),
@@ -59,12 +69,12 @@ def test_random_search_stands_with_its_best_on_validation():
     assert [claim.rival.name for claim in found.claims] == ["random search 1"]
 
 
-def test_the_ensemble_is_told_apart():
+def test_the_ensemble_is_told_apart() -> None:
     found = judged([("finalist", "finalist 1", [0.5, 0.6]), ("ensemble", "ensemble", [0.4, 0.5])])
     assert found.caveats[0] == "The ensemble of the finalists has rmse 0.450 ± 0.071."
 
 
-def test_missing_comparisons_are_said_to_be_missing():
+def test_missing_comparisons_are_said_to_be_missing() -> None:
     assert "no final comparison yet" in judged([], complete=False).sentence
     assert "not finished" in judged([], complete=False).caveats[0]
     assert "No architecture has been evaluated" in judged([], evaluated=0).sentence
@@ -74,13 +84,13 @@ def test_missing_comparisons_are_said_to_be_missing():
     assert lonely.tone == "open"
 
 
-def test_finalists_that_all_failed():
+def test_finalists_that_all_failed() -> None:
     finals = (FinalRow("finalist", "finalist 1", 0, reason="OutOfMemoryError"),)
     table = comparison_table(RunResults("rmse", "minimize", finals, ""))
     assert "every retraining of the finalists failed" in verdict(table, RMSE, complete=True, evaluated=3).sentence
 
 
-def test_random_search_that_found_the_same_architecture():
+def test_random_search_that_found_the_same_architecture() -> None:
     finals = tuple(
         FinalRow(kind, kind, 0, digest="d", validation={"rmse": 0.5}, test={"rmse": 0.5})
         for kind in ("finalist", "random_search")
