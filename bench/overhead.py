@@ -21,6 +21,7 @@ from gnas.architecture import Architecture
 from gnas.evaluate.candidate import derive_seed, versions
 from gnas.evaluate.train import deterministic
 from gnas.evaluation import Evaluation, Objective
+from gnas.hardware.counter import CostCounter
 from gnas.ledger import Ledger
 from gnas.problem import load_problem
 from gnas.run import cost_counter
@@ -63,9 +64,11 @@ def measure(folder: Path, trials: int, repeats: int, algorithm: str) -> dict[str
     problem = load_problem(spec)
     storage, _ = open_storage(folder / JOURNAL)
     sealed = problem.task.sealed()
-    count = cost_counter(problem.space, sealed)
+    count = CostCounter(sealed)
     objective = Objective("rmse", "minimize")
-    study = Study(problem.space, objective, (), storage=storage, costs=count, place=folder)
+    study = Study(
+        problem.space, objective, (), storage=storage, costs=cost_counter(problem.space, sealed), place=folder
+    )
     rng = np.random.default_rng(0)
     while len(study.evaluations) < trials:
         architecture = problem.space.sample(rng)
@@ -78,11 +81,11 @@ def measure(folder: Path, trials: int, repeats: int, algorithm: str) -> dict[str
         step = study.next_step()
         (architecture,) = searcher.ask(study, 1, np.random.default_rng([0, step]))
         clock.lap("ask")
-        costs = study.costs(architecture)
-        clock.lap("count")
         with deterministic(derive_seed(0, architecture.digest)):
-            problem.space.build(architecture)
+            network = problem.space.build(architecture)
         clock.lap("build")
+        costs = count(network)
+        clock.lap("count")
         study.record(_evaluation(study, architecture, costs))
         ledger.save()
         clock.lap("store")

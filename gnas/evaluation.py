@@ -11,6 +11,8 @@ from gnas.records import from_json, to_json
 
 Status = Literal["ok", "failed", "infeasible", "pruned"]
 Direction = Literal["minimize", "maximize"]
+FREE_COSTS = ("n_params", "macs", "memory_bytes")
+"""Costs that are counted without training or timing."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gnas.errors import SpecError
+from gnas.evaluation import FREE_COSTS
 from gnas.yamlfile import KeyPath, read_yaml
 
 if TYPE_CHECKING:
     from gnas.problem import Problem
     from gnas.space.protocol import Codes
 
-FREE_COSTS = ("n_params", "macs", "memory_bytes")
-"""Costs that are counted without training or timing."""
 _DESCENT_ROUNDS = 24
 _DESCENT_WIDTH = 8
 

@@ -19,6 +19,7 @@ from gnas.evaluation import Evaluation
 from gnas.executors import Executor, make_executor
 from gnas.facts import library_versions, study_facts
 from gnas.finals import Entrant, FinalsFile, FinalStage, choose
+from gnas.hardware.counter import CostCounter
 from gnas.ledger import LEDGER, Ledger
 from gnas.progress import Progress, SilentProgress, Snapshot
 from gnas.protocol_text import protocol_facts
@@ -37,8 +38,6 @@ if TYPE_CHECKING:
 
 RESULTS = "results.json"
 LATENCY_CHECK_EXAMPLES = 5
-COST_EXAMPLES = 16
-"""Training examples over which a candidate's costs are counted, per example."""
 _COSTS = ("n_params", "macs", "memory_bytes", "latency_ms", "latency_low_ms", "latency_high_ms")
 
 
@@ -130,9 +129,8 @@ class _Run:
     def _search_executor(self) -> Executor[Job, Evaluation]:
         spec = self.problem.spec
         limits = Limits(seconds=spec.budget.trial_minutes * 60, memory_mb=spec.budget.trial_memory_mb)
-        work = CandidateWork(
-            self.problem.space, self.problem.task.sealed(), self.problem.objective, spec.device, limits
-        )
+        task = self.problem.task.sealed()
+        work = CandidateWork(self.problem.space, task, self.problem.objective, spec.device, limits, CostCounter(task))
         return make_executor(self.executor, work, workers=self.workers, limits=limits, device=spec.device)
 
     def _search(self, search: Study, random: Study, executor: Executor[Job, Evaluation]) -> None:
@@ -367,14 +365,8 @@ class _Run:
 
 def cost_counter(space: Space, task: Task) -> Callable[[Architecture], dict[str, float]]:
     """Counts parameters, MACs and activation memory per example."""
-    example = task.example(COST_EXAMPLES)
-
-    def count(architecture: Architecture) -> dict[str, float]:
-        from gnas.hardware.costs import count_costs
-
-        return count_costs(_fresh(space, architecture), example, examples=COST_EXAMPLES).as_values()
-
-    return count
+    count = CostCounter(task)
+    return lambda architecture: count(_fresh(space, architecture))
 
 
 def latency_measure(space: Space, task: Task, out: Path) -> Measure:

@@ -93,7 +93,7 @@ class SearchStage:
                 if not self.study.pending:
                     break
                 for evaluation in self.executor.wait(_TICK_SECONDS):
-                    self._record(evaluation)
+                    self._record(self._with_costs(evaluation))
                 self.progress.tick(self.snapshot())
 
     @property
@@ -162,8 +162,11 @@ class SearchStage:
         study, digest = self.study, architecture.digest
         if study.known(digest):
             raise GnasError(f"{type(self.searcher).__name__} proposed {digest} a second time")
-        job = Job(len(study.evaluations), architecture, self.recipe, step, study.costs(architecture))
-        if reason := study.infeasible(architecture):
+        reason = study.infeasible(architecture)
+        # What no constraint and no measurement needs now is counted on the network that the worker builds anyway.
+        costs = study.counted(architecture) if self.measure is None else study.costs(architecture)
+        job = Job(len(study.evaluations), architecture, self.recipe, step, costs)
+        if reason:
             self._record(_infeasible(job, reason))
             return
         before = self.reuse.get(digest)
@@ -186,6 +189,13 @@ class SearchStage:
         study.begin(architecture, step)
         self.executor.submit(job)
         self.progress.started(f"trial {job.number}", self.snapshot())
+
+    def _with_costs(self, evaluation: Evaluation) -> Evaluation:
+        """The evaluation with the costs that a worker counts but could not tell because it died."""
+        if evaluation.status != "failed" or evaluation.values:
+            return evaluation
+        architecture = next(a for a in self.study.pending if a.digest == evaluation.digest)
+        return replace(evaluation, values=self.study.costs(architecture))
 
     def _record(self, evaluation: Evaluation) -> None:
         recorded = self.study.record(evaluation)

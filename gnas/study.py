@@ -24,7 +24,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from gnas.architecture import Architecture, Value
 from gnas.errors import StudyError
-from gnas.evaluation import Constraint, Evaluation, Objective
+from gnas.evaluation import FREE_COSTS, Constraint, Evaluation, Objective
 from gnas.journal import repair_journal
 from gnas.runfolder import os_trouble
 from gnas.space.protocol import Choice, Space
@@ -156,6 +156,7 @@ class Study:
         self._storage, self._name, self._place = storage, name, place
         self._costs_of = costs
         self._costs: dict[str, tuple[dict[str, float], str]] = {}
+        self._limited = any(constraint.name in FREE_COSTS for constraint in self._constraints)
         self._pending: dict[str, tuple[Architecture, int]] = {}
         self._distributions = {choice.name: _distribution(choice) for choice in space.choices}
         self._evaluations: list[Evaluation] = []
@@ -194,12 +195,19 @@ class Study:
         return digest in self._digests or digest in self._pending
 
     def infeasible(self, architecture: Architecture) -> str:
-        """Why a constraint that is free to check refuses it; empty if none does. Cached by digest."""
-        return self._counted(architecture)[1]
+        """Why a constraint that is free to check refuses it; empty if none does. Cached by digest.
+
+        Nothing is counted where there is no such constraint.
+        """
+        return self._counted(architecture)[1] if self._limited else ""
 
     def costs(self, architecture: Architecture) -> dict[str, float]:
         """What is free to count; empty where counting fails, which the evaluation will tell. Cached by digest."""
         return dict(self._counted(architecture)[0])
+
+    def counted(self, architecture: Architecture) -> dict[str, float]:
+        """What has been counted already; empty if nothing has."""
+        return dict(self._costs.get(architecture.digest, ({}, ""))[0])
 
     def begin(self, architecture: Architecture, step: int) -> None:
         """Notes an architecture that the `ask` of `step` proposed as pending."""

@@ -207,6 +207,20 @@ def test_constraints_and_costs_are_counted_once(tmp_path: Path) -> None:
     assert exceeded({"latency_ms": 2.5}, limits) == "latency_ms 2.5 > 1"
 
 
+def test_nothing_is_counted_before_it_is_needed(tmp_path: Path) -> None:
+    counted: list[str] = []
+
+    def costs(architecture: Architecture) -> dict[str, float]:
+        counted.append(architecture.digest)
+        return {"n_params": 5.0}
+
+    storage, _ = open_storage(tmp_path / JOURNAL)
+    study = Study(SPACE, OBJECTIVE, (Constraint("latency_ms", 1),), storage=storage, facts=FACTS, costs=costs)
+    architecture = SPACE.sample(np.random.default_rng(0))
+    assert study.infeasible(architecture) == "" and study.counted(architecture) == {} and not counted
+    assert study.costs(architecture) == study.counted(architecture) == {"n_params": 5.0}
+
+
 def test_a_count_that_fails_is_no_reason(tmp_path: Path) -> None:
     def costs(architecture: Architecture) -> dict[str, float]:
         raise RuntimeError("no forward")

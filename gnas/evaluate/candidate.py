@@ -8,9 +8,11 @@ import math
 import platform
 import time
 import traceback
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gnas import __version__
 from gnas.domain import Task
@@ -18,6 +20,12 @@ from gnas.evaluate.job import Job
 from gnas.evaluate.limits import Limits
 from gnas.evaluation import Evaluation, Objective
 from gnas.space.protocol import Space
+
+if TYPE_CHECKING:
+    from torch import nn
+
+Count = Callable[["nn.Module"], Mapping[str, float]]
+"""Costs of a network that are free to count, by name."""
 
 
 def derive_seed(seed: int, *labels: str | int) -> int:
@@ -52,6 +60,7 @@ class CandidateWork:
         objective: What early stopping follows.
         device: Where to train.
         limits: Of one training.
+        count: Counts the costs of networks whose jobs come without.
     """
 
     space: Space
@@ -59,6 +68,7 @@ class CandidateWork:
     objective: Objective
     device: str = "cpu"
     limits: Limits = field(default_factory=Limits)
+    count: Count | None = None
 
     def prepare(self) -> None:
         """Imports what trainings need, and builds and runs a first network, so that no job pays for it."""
@@ -68,7 +78,9 @@ class CandidateWork:
 
     def run(self, job: Job) -> Evaluation:
         """The evaluation of a job; never raises but for KeyboardInterrupt and SystemExit."""
-        return evaluate_job(job, self.space, self.task, self.objective, device=self.device, limits=self.limits)
+        return evaluate_job(
+            job, self.space, self.task, self.objective, device=self.device, limits=self.limits, count=self.count
+        )
 
     def failed(self, job: Job, reason: str, seconds: float) -> Evaluation:
         """The evaluation of a job whose worker died."""
@@ -96,6 +108,7 @@ def evaluate_job(
     device: str = "cpu",
     limits: Limits = Limits(),  # noqa: B008 — frozen
     threads: int = 1,
+    count: Count | None = None,
 ) -> Evaluation:
     """Builds and trains the architecture of a job.
 
@@ -112,6 +125,10 @@ def evaluate_job(
     try:
         with deterministic(seed, threads):
             network = space.build(job.architecture)
+        if count is not None and not job.costs:
+            # What cannot be counted may train all the same.
+            with contextlib.suppress(Exception):
+                job = replace(job, costs=dict(count(network)))
         fit = train(
             network, task, job.recipe, objective=objective, device=device, limits=limits, seed=seed, threads=threads
         )

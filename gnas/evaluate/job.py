@@ -17,7 +17,8 @@ class Job:
         architecture: What to train.
         recipe: How.
         step: The `ask` it came from.
-        costs: Already counted (`n_params`, …), to be kept in the evaluation's values.
+        costs: Already counted (`n_params`, …), to be kept in the evaluation's values; empty where a constraint did not
+            ask for them: then the worker counts.
     """
 
     number: int

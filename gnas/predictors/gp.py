@@ -67,11 +67,11 @@ class _Posterior:
         parts = [value_and_slope(c.kind, self.d[c.block], s) for c, s in zip(self.kernels, scales, strict=True)]
         condensed = sum((a * k for a, (k, _) in zip(amplitudes, parts, strict=True)), np.zeros(len(self.upper[0])))
         total = amplitudes.sum()
-        covariance = np.empty((n, n))
-        covariance[self.upper] = condensed
-        covariance.T[self.upper] = condensed
-        np.fill_diagonal(covariance, total + noise)
-        chol = _cholesky(covariance)
+        noisy = np.empty((n, n))
+        noisy[self.upper] = condensed
+        noisy.T[self.upper] = condensed
+        np.fill_diagonal(noisy, total + noise)
+        chol = _cholesky(noisy)
         alpha = cho_solve((chol, True), self.z)
         nll = 0.5 * self.z @ alpha + np.log(np.diag(chol)).sum()
         inverse = cho_solve((chol, True), np.eye(n))
@@ -86,12 +86,12 @@ class _Posterior:
         return float(nll + 0.5 * off @ off), gradient + off / self.sd
 
 
-def _cholesky(covariance: Floats) -> Floats:
-    """Lower factor; jitter on the diagonal escalates from 0 to 0.1 of its mean."""
-    level = float(np.mean(np.diag(covariance)))
+def _cholesky(noisy: Floats) -> Floats:
+    """Lower factor of a covariance; jitter on the diagonal escalates from 0 to 0.1 of its mean."""
+    level = float(np.mean(np.diag(noisy)))
     for jitter in _JITTERS:
         try:
-            factor: Floats = cho_factor(covariance + jitter * level * np.eye(len(covariance)), lower=True)[0]
+            factor: Floats = cho_factor(noisy + jitter * level * np.eye(len(noisy)), lower=True)[0]
         except np.linalg.LinAlgError:
             continue
         return np.tril(factor)
@@ -135,11 +135,13 @@ class GaussianProcess:
     alpha: Vector
 
     @classmethod
-    def condition(cls, hyper: Hyper, slices: Sequence[slice], x: Floats, z: Vector) -> GaussianProcess:
-        """The process given labels `z` at `x`."""
-        covariance = _covariance(hyper, slices, x, x)
-        covariance[np.diag_indices(len(x))] += np.exp(hyper.log_noise)
-        chol = _cholesky(covariance)
+    def condition(
+        cls, hyper: Hyper, slices: Sequence[slice], x: Floats, z: Vector, prior: Floats | None = None
+    ) -> GaussianProcess:
+        """The process given labels `z` at `x`, whose `covariance` without noise is `prior`; None computes it."""
+        noisy = covariance(hyper, slices, x, x) if prior is None else prior.copy()
+        noisy[np.diag_indices(len(x))] += np.exp(hyper.log_noise)
+        chol = _cholesky(noisy)
         return cls(hyper, tuple(slices), x, chol, cho_solve((chol, True), z))
 
     @property
@@ -154,7 +156,7 @@ class GaussianProcess:
 
     def believe(self, x: Floats) -> Beliefs:
         """Mean and variance at `x`, ready for further conditioning."""
-        cross = _covariance(self.hyper, self.slices, self.x, x)
+        cross = covariance(self.hyper, self.slices, self.x, x)
         whitened = solve_triangular(self.chol, cross, lower=True, check_finite=False)
         variance = np.maximum(self.prior_variance - (whitened**2).sum(axis=0), 1e-12)
         return Beliefs(self, x, cross.T @ self.alpha, variance, whitened)
@@ -183,15 +185,15 @@ class Beliefs:
         Source: the "kriging believer" of Ginsbourger, Le Riche and Carraro, 2010, doi:10.1007/978-3-642-10701-6_6.
         """
         process = self.process
-        prior = _covariance(process.hyper, process.slices, self.x[i : i + 1], self.x)[0]
-        covariance = prior - self.whitened[:, i] @ self.whitened
+        prior = covariance(process.hyper, process.slices, self.x[i : i + 1], self.x)[0]
         noisy = self.variance[i] + np.exp(process.hyper.log_noise)
-        row = covariance / np.sqrt(noisy)
+        row = (prior - self.whitened[:, i] @ self.whitened) / np.sqrt(noisy)
         variance = np.maximum(self.variance - row**2, 1e-12)
         return replace(self, variance=variance, whitened=np.concatenate([self.whitened, row[None, :]]))
 
 
-def _covariance(hyper: Hyper, slices: Sequence[slice], a: Floats, b: Floats) -> Floats:
+def covariance(hyper: Hyper, slices: Sequence[slice], a: Floats, b: Floats) -> Floats:
+    """Prior covariance of the noise-free function between rows of features, `(n, column)` and `(m, column)`."""
     d = distances(a, b, slices)
     out = np.zeros((len(a), len(b)))
     for i, component in enumerate(components(len(slices))):

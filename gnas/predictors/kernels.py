@@ -36,7 +36,9 @@ def distances(a: Floats, b: Floats, slices: Sequence[slice]) -> Floats:
     out = np.empty((len(slices), len(a), len(b)))
     for i, part in enumerate(slices):
         x, y = a[:, part], b[:, part]
-        out[i] = (x * x).sum(axis=1)[:, None] + (y * y).sum(axis=1)[None, :] - 2.0 * (x @ y.T)
+        np.matmul(-2.0 * x, y.T, out=out[i])
+        out[i] += (x * x).sum(axis=1)[:, None]
+        out[i] += (y * y).sum(axis=1)[None, :]
     np.maximum(out, 0.0, out=out)
     return np.sqrt(out, out=out)
 

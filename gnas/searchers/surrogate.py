@@ -1,8 +1,8 @@
 """Surrogates of a study: Gaussian processes on its history, whose hyper-parameters are a pure function of the history.
 
 Hyper-parameters are fitted where the number of labels reaches 4, 5, 7, 9, 12, … (each a quarter more than the last) and
-kept in between, always from the first so many labels. Whoever resumes a study therefore finds the same ones; the memo
-only saves time.
+kept in between, always from the first so many labels. The covariance of those is computed at once, each later row
+alone, so that it can grow. Whoever resumes a study therefore finds the same to the bit; the memo only saves time.
 """
 
 from __future__ import annotations
@@ -11,21 +11,33 @@ import hashlib
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController
 
-from gnas.predictors.gp import GaussianProcess, Hyper, fit_hyper
+from gnas.predictors.gp import GaussianProcess, Hyper, covariance, fit_hyper
 from gnas.predictors.kernels import Floats
 from gnas.predictors.protocol import Vector
 from gnas.predictors.ranks import rank_gaussian
 
 _FIRST_FIT = 4
 _MOST_FITTED = 300
-_MEMO_SIZE = 64
-_memo: OrderedDict[bytes, Hyper] = OrderedDict()
+_MEMO_SIZE = 12
+
+
+@dataclass(slots=True)
+class _Fit:
+    """Hyper-parameters, and the prior covariance `prior` of the features `x` that were met under them so far."""
+
+    hyper: Hyper
+    x: Floats
+    prior: Floats
+
+
+_memo: OrderedDict[bytes, _Fit] = OrderedDict()
 
 
 def refit_point(n: int) -> int:
@@ -46,9 +58,9 @@ def surrogate(x: Floats, slices: Sequence[slice], labels: Vector, *, ranks: bool
         ranks: Whether labels are rank-Gaussianised; otherwise they are centred and scaled.
     """
     m = refit_point(len(labels))
-    hyper = _hyper(x[:m], slices, _latent(labels[:m], ranks))
+    fit = _fit(x[:m], slices, _latent(labels[:m], ranks))
     latent = _latent(labels, ranks)
-    return GaussianProcess.condition(hyper, slices, x, latent), latent
+    return GaussianProcess.condition(fit.hyper, slices, x, latent, _grown(fit, slices, x, m)), latent
 
 
 def _latent(labels: Vector, ranks: bool) -> Vector:
@@ -59,18 +71,33 @@ def _latent(labels: Vector, ranks: bool) -> Vector:
     return standardised
 
 
-def _hyper(x: Floats, slices: Sequence[slice], z: Vector) -> Hyper:
-    if len(z) > _MOST_FITTED:
-        some: NDArray[np.intp] = np.linspace(0, len(z) - 1, _MOST_FITTED).round().astype(np.intp)
-        x, z = x[some], z[some]
+def _fit(x: Floats, slices: Sequence[slice], z: Vector) -> _Fit:
     content = hashlib.blake2b(x.tobytes() + z.tobytes() + repr(slices).encode(), digest_size=16)
     key = content.digest()
-    hyper = _memo.get(key)
-    if hyper is None:
-        hyper = _memo[key] = fit_hyper(x, slices, z)
+    fit = _memo.get(key)
+    if fit is None:
+        some: NDArray[np.intp] = np.arange(len(z))
+        if len(z) > _MOST_FITTED:
+            some = np.linspace(0, len(z) - 1, _MOST_FITTED).round().astype(np.intp)
+        hyper = fit_hyper(x[some], slices, z[some])
+        fit = _memo[key] = _Fit(hyper, x, covariance(hyper, slices, x, x))
         if len(_memo) > _MEMO_SIZE:
             _memo.popitem(last=False)
-    return hyper
+    return fit
+
+
+def _grown(fit: _Fit, slices: Sequence[slice], x: Floats, m: int) -> Floats:
+    """Prior covariance of `x`, `(n, n)`: the first `m` rows at once, then row by row, whatever `fit` remembers."""
+    shared = min(len(x), len(fit.x))
+    if not np.array_equal(x[:shared], fit.x[:shared]):
+        shared = m
+    prior = np.empty((len(x), len(x)))
+    prior[:shared, :shared] = fit.prior[:shared, :shared]
+    for i in range(shared, len(x)):
+        prior[i, : i + 1] = prior[: i + 1, i] = covariance(fit.hyper, slices, x[i : i + 1], x[: i + 1])[0]
+    if len(x) > len(fit.x) or shared == m:
+        fit.x, fit.prior = x, prior
+    return prior
 
 
 @cache

@@ -6,6 +6,7 @@ import pickle
 import re
 
 import pytest
+from torch import nn
 
 from gnas.architecture import Architecture
 from gnas.evaluate.candidate import CandidateWork, derive_seed, evaluate_job, explain
@@ -13,6 +14,8 @@ from gnas.evaluate.job import Job
 from gnas.evaluate.limits import Limits
 from gnas.evaluate.recipe import Recipe
 from gnas.evaluation import Evaluation
+from gnas.hardware.costs import count_costs
+from gnas.hardware.counter import CostCounter
 from gnas.testing.toy import OBJECTIVE, ToySpace, ToyTask
 
 TASK = ToyTask.make().sealed()
@@ -80,3 +83,17 @@ def test_work_is_picklable_and_reports_dead_workers() -> None:
     assert work.run(job).status == "ok"
     dead = work.failed(job, "worker died (signal 9)", 1.5)
     assert (dead.status, dead.reason, dead.seconds) == ("failed", "worker died (signal 9)", 1.5)
+
+
+def test_costs_are_counted_where_the_job_has_none_and_change_nothing_else() -> None:
+    space, arch = architecture("tanh")
+    job = Job(0, arch, Recipe(epochs=2))
+    plain = evaluate_job(job, space, TASK, OBJECTIVE)
+    counted = evaluate_job(job, space, TASK, OBJECTIVE, count=CostCounter(TASK))
+    costs = count_costs(space.build(arch), TASK.example(16), examples=16).as_values()
+    assert counted.values == {**costs, **plain.values}
+
+    def fails(network: nn.Module) -> dict[str, float]:
+        raise RuntimeError("no forward")
+
+    assert evaluate_job(job, space, TASK, OBJECTIVE, count=fails).values == plain.values

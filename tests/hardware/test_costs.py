@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from gnas.hardware.costs import Costs, count_costs
 
@@ -122,3 +123,20 @@ def test_inputs_go_in_the_order_the_network_declares() -> None:
             return wide[:, :1] + narrow
 
     count_costs(Two(), {"narrow": torch.randn(3, 1), "wide": torch.randn(3, 5)})
+
+
+def test_products_are_counted_as_torch_counts_them_though_not_carried_out() -> None:
+    class Products(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first, self.second = nn.Linear(7, 11), nn.Linear(11, 5, bias=False)
+
+        def forward(self, x: Tensor) -> Tensor:
+            y = self.second(self.first(x).relu())
+            scores = (y @ y.transpose(1, 2)).softmax(2)
+            return torch.einsum("bij,bjk->bik", scores, y).flatten(1)
+
+    network, x = Products(), torch.randn(3, 4, 7)
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        network(x)
+    assert count_costs(network, {"x": x}).macs == counter.get_total_flops() / 2 / 3

@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from gnas.predictors.gp import fit_hyper
+from gnas.predictors.gp import GaussianProcess, fit_hyper
 from gnas.predictors.ranks import rank_gaussian
 from gnas.searchers import surrogate as module
 from gnas.searchers.surrogate import refit_point, surrogate
@@ -48,3 +48,31 @@ def test_failures_are_the_worst_labels() -> None:
     assert np.isfinite(latent).all()
     mean, _ = process.predict(x)
     assert mean[np.isinf(y)].max() < mean[np.isfinite(y)].mean()
+
+
+def test_a_process_that_grew_is_the_one_made_at_once() -> None:
+    rng = np.random.default_rng(3)
+    x, y = rng.normal(size=(60, 3)), rng.normal(size=60)
+    module._memo.clear()
+    for n in range(45, 61):
+        grown, _ = surrogate(x[:n], SLICES, y[:n], ranks=True)
+    shorter, _ = surrogate(x[:57], SLICES, y[:57], ranks=True)
+    module._memo.clear()
+    again, _ = surrogate(x[:57], SLICES, y[:57], ranks=True)
+    at_once, latent = surrogate(x, SLICES, y, ranks=True)
+    np.testing.assert_array_equal(grown.chol, at_once.chol)
+    np.testing.assert_array_equal(shorter.alpha, again.alpha)
+    direct = GaussianProcess.condition(at_once.hyper, SLICES, x, latent)
+    np.testing.assert_allclose(at_once.chol, direct.chol, atol=1e-10)
+
+
+def test_another_history_after_the_refit_point_is_not_mixed_up() -> None:
+    rng = np.random.default_rng(4)
+    x, y = rng.normal(size=(40, 3)), rng.normal(size=40)
+    other = x.copy()
+    other[-1] += 1.0
+    surrogate(x, SLICES, y, ranks=True)
+    process, _ = surrogate(other, SLICES, y, ranks=True)
+    module._memo.clear()
+    fresh, _ = surrogate(other, SLICES, y, ranks=True)
+    np.testing.assert_array_equal(process.chol, fresh.chol)
