@@ -113,11 +113,12 @@ def test_the_number_of_assignments(space: YamlSpace) -> None:
     assert space.count() == COUNTS[space.name]
 
 
-def test_every_architecture_builds_runs_and_has_the_declared_types(space: YamlSpace) -> None:
+@pytest.mark.parametrize("n", [20, pytest.param(200, marks=pytest.mark.slow)])
+def test_every_architecture_builds_runs_and_has_the_declared_types(space: YamlSpace, n: int) -> None:
     batch = random_batch(SIZES)
     rows = {"atom": sum(SIZES), "bond": batch["edge_index"].shape[1], "molecule": len(SIZES)}
     rng = np.random.default_rng(1)
-    for code in space.sample_codes(rng, 40):
+    for code in space.sample_codes(rng, n):
         network = network_of(space, space.decode(code))
         # A head of several members returns them all while it trains: types are declared of what is returned in use.
         seen = values_of(network.eval(), batch)
