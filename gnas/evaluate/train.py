@@ -53,7 +53,8 @@ def deterministic(seed: int, threads: int = 1) -> Iterator[None]:
     """Torch seeded with `seed` on `threads` threads inside; the random state and the threads are put back after."""
     before = torch.get_num_threads()
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
-        torch.manual_seed(seed)
+        # NOTE: without a GPU, `torch.manual_seed` keeps a stack trace of every call for the GPU that may come.
+        (torch.manual_seed if torch.cuda.is_available() else torch.default_generator.manual_seed)(seed)
         torch.set_num_threads(threads)
         try:
             yield

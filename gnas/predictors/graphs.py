@@ -101,30 +101,29 @@ class GraphBatch:
         channels = len(weights)
         weight_of = np.concatenate([weights, np.zeros((channels, 1))], axis=1).T
         allowed_of = np.concatenate([allowed, np.ones((channels, 1), dtype=np.bool_)], axis=1).T
-        shortest = np.full((n_nodes + 1, n_graphs, channels), np.inf)
-        longest = np.full((n_nodes + 1, n_graphs, channels), -np.inf)
-        number = np.zeros((n_nodes + 1, n_graphs, channels))
-        total = np.zeros((n_nodes + 1, n_graphs, channels))
+        # Shortest and minus longest paths are both minima, numbers and masses both sums: each pair shares its steps.
+        extrema = np.full((n_nodes + 1, n_graphs, 2, channels), np.inf)
+        sums = np.zeros((n_nodes + 1, n_graphs, 2, channels))
         columns = np.arange(n_graphs)
         is_source = (self.inputs == n_nodes).all(axis=1) & self.real
+        used = (self.inputs < n_nodes).any(axis=2)
         for i in range(n_nodes):
-            source = is_source[i][:, None]
-            low = np.where(source, 0.0, np.inf)
-            high = np.where(source, 0.0, -np.inf)
-            count = np.where(source, 1.0, 0.0)
-            mass = np.zeros((n_graphs, 1))
-            for slot in self.inputs[i]:
-                if (slot == n_nodes).all():
-                    continue
-                low = np.minimum(low, shortest[slot, columns])
-                high = np.maximum(high, longest[slot, columns])
-                count = count + number[slot, columns]
-                mass = mass + total[slot, columns]
-            weight, open_ = weight_of[self.ops[i]], allowed_of[self.ops[i]] & self.real[i][:, None]
-            shortest[i] = np.where(open_, low + weight, np.inf)
-            longest[i] = np.where(open_, high + weight, -np.inf)
-            number[i] = np.where(open_, count, 0.0)
-            total[i] = np.where(open_, mass + count * weight, 0.0)
+            extremum = np.full((n_graphs, 2, channels), np.inf)
+            extremum[is_source[i]] = 0.0
+            sum_ = np.zeros((n_graphs, 2, channels))
+            sum_[is_source[i], 0] = 1.0
+            for slot in self.inputs[i][used[i]]:
+                np.minimum(extremum, extrema[slot, columns], out=extremum)
+                sum_ += sums[slot, columns]
+            weight = weight_of[self.ops[i]]
+            closed = ~(allowed_of[self.ops[i]] & self.real[i][:, None])
+            extremum[:, 0] += weight
+            extremum[:, 1] -= weight
+            sum_[:, 1] += sum_[:, 0] * weight
+            extremum.transpose(0, 2, 1)[closed] = np.inf
+            sum_.transpose(0, 2, 1)[closed] = 0.0
+            extrema[i], sums[i] = extremum, sum_
+        shortest, longest, number, total = extrema[:, :, 0], -extrema[:, :, 1], sums[:, :, 0], sums[:, :, 1]
         ends = self.outputs[:, :, None]
         all_paths = np.where(ends, number[:-1], 0.0).sum(axis=0)
         all_mass = np.where(ends, total[:-1], 0.0).sum(axis=0)

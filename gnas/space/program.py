@@ -257,25 +257,23 @@ class Program:
     def decode(self, code: Codes, assignment: Assignment) -> Architecture:
         """The pruned architecture of one row, shape `(choice,)`."""
         taken: list[int] = code.tolist()
-        known: dict[Cube, bool] = {}
+        index = self._index
 
         def holds(cube: Cube) -> bool:
-            if cube not in known:
-                known[cube] = all(taken[self._index[name]] in codes for name, codes in cube)
-            return known[cube]
+            return all(taken[index[name]] in codes for name, codes in cube)
 
         def follow(wires: Iterable[Wire]) -> list[int]:
-            return [place[node] for wire in wires for cube, node in wire if node in place and holds(cube)]
+            return [place[node] for wire in wires for cube, node in wire if node in place and (not cube or holds(cube))]
 
         nodes: list[Node] = []
         place: dict[int, int] = {}
         for i, node in enumerate(self.nodes):
-            if not holds(node.when):
+            if node.when and not holds(node.when):
                 continue
             inputs = follow(node.wires)
             if node.wires and not inputs:
                 continue
-            picked = tuple(taken[self._index[name]] for name in self.label_choices[i])
+            picked = tuple([taken[index[name]] for name in self.label_choices[i]])
             op, params = self._labels[self._label_id(i, picked)]
             place[i] = len(nodes)
             nodes.append(Node(op, params, tuple(inputs), node.name, node.ordered))
