@@ -120,7 +120,7 @@ def test_ctrl_c_ends_a_run_cleanly(tmp_path: Path) -> None:
                 os.killpg(process.pid, signal.SIGINT)
                 break
         rest = process.stderr.read()
-        assert process.wait(timeout=60) == 130
+        assert process.wait(timeout=60) == 130, rest
     assert f"stopped; everything finished is kept; to continue: gnas run {path} --out {out}\n" in rest
     assert "Traceback" not in rest
     assert numbers(out)[:2] == [0, 1]
