@@ -78,7 +78,7 @@ def fit(
 
     Args:
         values: What must fit; others than finite ones are ignored.
-        log: Logarithmic where every value is positive and they span a factor of three or more.
+        log: Logarithmic where every value is positive and they span a factor of three or more (and of no absurd size).
         zero: Whether zero must be on it.
         robust: Whether far outliers (three interquartile ranges beyond the quartiles) may be left off.
         unit: What ticks are round in.
@@ -92,7 +92,7 @@ def fit(
         if room > 0:
             finite = finite[(finite >= lower - room) & (finite <= upper + room)]
     low, high = float(finite.min()), float(finite.max())
-    if log and low > 0 and high / low >= 3.0:
+    if log and low > _TINY and high < 1.0 / _TINY and 3.0 <= high / low < 1.0 / _TINY:
         margin = (high / low) ** 0.04
         return Scale(low / margin, high * margin, log=True, unit=unit)
     if zero:

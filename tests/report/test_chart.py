@@ -1,7 +1,7 @@
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gnas.report.chart import Axis, Chart, Mark, Placed, Row, RowChart, Series, Shape, place, place_rows
@@ -11,6 +11,8 @@ FINITE = st.floats(-1e12, 1e12, allow_nan=False)
 
 
 @given(st.lists(st.one_of(FINITE, st.just(math.nan)), max_size=30), st.booleans(), st.booleans())
+@example([1.0, 5e-324], True, False)
+@example([1e-190, 1e250], True, False)
 def test_a_scale_holds_every_finite_value_and_its_ticks(values: list[float], log: bool, zero: bool) -> None:
     scale = fit(values, log=log, zero=zero)
     assert scale.low < scale.high
