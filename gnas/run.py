@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from gnas.space.protocol import Space
 
 RESULTS = "results.json"
+_FINAL_MINUTES = 30.0
 LATENCY_CHECK_EXAMPLES = 5
 _COSTS = ("n_params", "macs", "memory_bytes", "latency_ms", "latency_low_ms", "latency_high_ms")
 
@@ -198,8 +199,7 @@ class _Run:
         if spec.final.default_network:
             entrants += self._default_network(spaces)
         entrants = self._measured(entrants, spaces)
-        minutes = spec.budget.trial_minutes * (2 if spec.final.refit else 1)
-        limits = Limits(seconds=minutes * 60, memory_mb=spec.budget.trial_memory_mb)
+        limits = final_limits(problem)
         work = FinalWork(spaces, problem.task, problem.objective, spec.device, limits, spec.final.refit)
         executor = make_executor(
             self.executor, work, workers=self.workers, limits=limits, device=spec.device, after=before
@@ -405,6 +405,17 @@ def _fresh(space: Space, architecture: Architecture) -> nn.Module:
 def _summary(task: Task) -> dict[str, object]:
     plain: dict[str, object] = json.loads(json.dumps(asdict(task.summary)))
     return plain
+
+
+def final_limits(problem: Problem) -> Limits:
+    """Limits of one row of the final comparison: a guard only, since a baseline cut short is no comparison.
+
+    A retraining may take as much longer than a trial as its recipe is longer, and everything has half an hour at least.
+    """
+    budget, longer = problem.spec.budget, problem.recipe.epochs / problem.search_recipe.epochs
+    refits = 2 if problem.spec.final.refit else 1
+    minutes = max(_FINAL_MINUTES, budget.trial_minutes * longer * refits)
+    return Limits(seconds=minutes * 60, memory_mb=budget.trial_memory_mb)
 
 
 def starting_architectures(problem: Problem) -> tuple[Architecture, ...]:

@@ -15,7 +15,7 @@ from gnas.evaluation import Evaluation
 from gnas.finals import FinalsFile, choose
 from gnas.progress import SilentProgress, Snapshot
 from gnas.results import FinalRow, RunResults
-from gnas.run import run
+from gnas.run import final_limits, run
 from gnas.study import JOURNAL, read_evaluations
 from gnas.testing.toy import OBJECTIVE, ToySpace, toy_problem
 
@@ -276,3 +276,10 @@ def test_candidates_train_for_the_epochs_of_the_search_and_finalists_for_the_rec
     searched = {e.digest: e.values for e in content(tmp_path)}
     assert all(straight[digest]["rmse"] != searched[digest]["rmse"] for digest in straight)
     assert toy_problem(search=search).recipe.epochs == 3
+
+
+def test_finalists_and_baselines_are_not_cut_at_the_limit_of_a_trial() -> None:
+    limited = {"trials": 3, "trial_minutes": 1.0}
+    assert final_limits(toy_problem(budget=limited)).seconds == 30 * 60
+    longer = toy_problem(budget={"trials": 3, "trial_minutes": 20.0}, search={"algorithm": "random", "epochs": 1})
+    assert final_limits(longer).seconds == 3 * 20 * 60
