@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,9 +20,6 @@ from gnas_molecular import featurise, metrics
 from gnas_molecular.options import Standardise, TaskKind
 from gnas_molecular.scaling import DescriptorScaler, TargetScaler
 from gnas_molecular.store import MoleculeStore
-
-if TYPE_CHECKING:
-    pass
 
 _LOSSES: Mapping[TaskKind, tuple[str, ...]] = {"regression": ("mse", "mae", "huber"), "binary": ("bce",)}
 _PER_LABEL: Mapping[str, Callable[..., torch.Tensor]] = {

@@ -119,10 +119,10 @@ class Broken:
     def prepare(self) -> None: ...
 
     def run(self, job: Job) -> Evaluation:
-        raise NotImplementedError
+        raise AssertionError("no worker starts, so nothing runs")
 
     def failed(self, job: Job, reason: str, seconds: float) -> Evaluation:
-        raise NotImplementedError
+        raise AssertionError("workers that do not start are told, not recorded")
 
 
 def test_workers_that_cannot_start_are_told() -> None:
