@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, ClassVar, Literal
 
+from gnas.errors import StudyError
 from gnas.records import from_json, to_json
 
+RESULTS = "results.json"
 RowKind = Literal["finalist", "ensemble", "baseline", "default_network", "random_search", "random_ensemble"]
 
 
@@ -99,3 +102,20 @@ class RunResults:
             ValueError: Unknown or missing key, or wrong type; names the key.
         """
         return from_json(cls, data)
+
+
+def read_results(out: Path) -> RunResults | None:
+    """The results of a run folder; None where the run has not ended.
+
+    Raises:
+        StudyError: The file is damaged.
+    """
+    path = out / RESULTS
+    if not path.is_file():
+        return None
+    try:
+        return RunResults.from_json(path.read_bytes())
+    except ValueError as error:
+        raise StudyError(
+            f"cannot be read ({error})", place=str(path), remedy="remove it and start the same gnas run again"
+        ) from error

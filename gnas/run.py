@@ -23,7 +23,7 @@ from gnas.hardware.counter import CostCounter
 from gnas.ledger import LEDGER, Ledger
 from gnas.progress import Progress, SilentProgress, Snapshot
 from gnas.protocol_text import protocol_facts
-from gnas.results import FinalRow, RowKind, RunResults
+from gnas.results import RESULTS, FinalRow, RowKind, RunResults
 from gnas.runfolder import RunLock, write_bytes, write_json, write_whole, writing
 from gnas.search_stage import Measure, SearchStage, StageBudget, ranked, trained, training_cost
 from gnas.searchers import make_searcher
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from gnas.problem import Problem
     from gnas.space.protocol import Space
 
-RESULTS = "results.json"
 _FINAL_MINUTES = 30.0
 LATENCY_CHECK_EXAMPLES = 5
 _COSTS = ("n_params", "macs", "memory_bytes", "latency_ms", "latency_low_ms", "latency_high_ms")

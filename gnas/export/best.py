@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from gnas.errors import StudyError
 from gnas.export.report import FORMATS, ExportReport, Format, Origin
+from gnas.results import read_results
 
 if TYPE_CHECKING:
     from torch import nn
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from gnas.architecture import Architecture
     from gnas.domain import Task
     from gnas.problem import Problem
-    from gnas.results import FinalRow, RunResults
+    from gnas.results import FinalRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +175,7 @@ def _rows(out: Path) -> list[FinalRow]:
 
 
 def _chosen_trial(out: Path) -> int:
-    results = _results(out)
+    results = read_results(out)
     if results is not None:
         for row in results.finals:
             if row.name == results.chosen and row.kind == "finalist":
@@ -184,17 +185,3 @@ def _chosen_trial(out: Path) -> int:
         place=str(out),
         remedy="start the same gnas run again to finish it, or name a trial",
     )
-
-
-def _results(out: Path) -> RunResults | None:
-    from gnas.results import RunResults
-
-    path = out / "results.json"
-    if not path.is_file():
-        return None
-    try:
-        return RunResults.from_json(path.read_bytes())
-    except ValueError as error:
-        raise StudyError(
-            f"cannot be read ({error})", place=str(path), remedy="remove it and start the same gnas run again"
-        ) from error

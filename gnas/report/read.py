@@ -15,13 +15,13 @@ from gnas.ledger import LEDGER
 from gnas.records import from_json
 from gnas.report.compare import objective_of
 from gnas.report.record import RunRecord
-from gnas.results import FinalRow, RunResults
+from gnas.results import RESULTS, FinalRow, RunResults, read_results
 from gnas.study import JOURNAL, read_evaluations, read_facts
 
 if TYPE_CHECKING:
     from gnas.space.protocol import Space
 
-RESULTS, FINALS, SPEC = "results.json", "finals.jsonl", "spec.yaml"
+FINALS, SPEC = "finals.jsonl", "spec.yaml"
 
 
 def read_run(out: Path) -> RunRecord:
@@ -36,7 +36,7 @@ def read_run(out: Path) -> RunRecord:
     spec = _mapping(spec_text)
     place, prefix = _storage(out, spec)
     facts, ledger = read_facts(place, prefix + "search"), _ledger(out)
-    finished = _results(out)
+    finished = read_results(out)
     objective = _objective(finished, facts)
     results = finished or _partial(out, ledger, objective, remarks)
     return RunRecord(
@@ -79,18 +79,6 @@ def _mapping(text: str) -> Mapping[str, Any]:
     except yaml.YAMLError:
         return {}
     return values if isinstance(values, dict) else {}
-
-
-def _results(out: Path) -> RunResults | None:
-    path = out / RESULTS
-    if not path.is_file():
-        return None
-    try:
-        return RunResults.from_json(path.read_bytes())
-    except ValueError as error:
-        raise StudyError(
-            f"cannot be read ({error})", place=str(path), remedy="remove it and start the same gnas run again"
-        ) from error
 
 
 def _storage(out: Path, spec: Mapping[str, Any]) -> tuple[Path | str, str]:
