@@ -11,6 +11,7 @@ from types import ModuleType
 import gnas_datasets
 import gnas_molecular
 import gnas_spaces
+import gnas_tabular
 
 import gnas
 from gnas.domain import domain_names
@@ -37,7 +38,7 @@ def test_the_engine_names_no_domain() -> None:
 
 
 def modules() -> list[str]:
-    packages: tuple[ModuleType, ...] = (gnas, gnas_molecular, gnas_spaces, gnas_datasets)
+    packages: tuple[ModuleType, ...] = (gnas, gnas_molecular, gnas_tabular, gnas_spaces, gnas_datasets)
     return sorted(
         module.name
         for package in packages
