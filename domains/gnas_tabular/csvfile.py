@@ -45,7 +45,7 @@ class CsvFile:
         return self.columns[name]
 
     def numbers(self, name: str) -> Floats | str:
-        """A column as numbers, shape `(row,)`, NaN where a cell is empty; where it holds text, the place of the first."""
+        """A column as numbers, shape `(row,)`, NaN where empty; where it holds text, the place of the first."""
         cells = self.column(name)
         try:
             return np.array([float(cell) if cell else np.nan for cell in cells])
