@@ -31,7 +31,7 @@ def test_top_level_names_are_ours(names: list[str]) -> None:
 
 
 def test_every_data_file_of_the_tree_is_inside(names: list[str]) -> None:
-    domains = {name: ROOT / "domains" for name in ("gnas_molecular", "gnas_tabular")}
+    domains = dict.fromkeys(("gnas_molecular", "gnas_tabular"), ROOT / "domains")
     sources = {"gnas": ROOT, **domains, "gnas_spaces": ROOT / "spaces"}
     wanted = {
         str(path.relative_to(base))
