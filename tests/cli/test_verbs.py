@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -131,7 +132,11 @@ def test_export_of_any_trial_from_anywhere(
 def test_signals_end_a_run_and_tell_how_to_continue(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sent: signal.Signals
 ) -> None:
-    monkeypatch.setattr("gnas.run._Run._finals", lambda *_: signal.raise_signal(sent))
+    def interrupted(*_: object) -> None:
+        signal.raise_signal(sent)
+        time.sleep(30)  # The handler may run a few instructions after the signal.
+
+    monkeypatch.setattr("gnas.run._Run._finals", interrupted)
     path = write_spec(tmp_path, spec())
     outcome = invoke("run", path, "--out", tmp_path / "out")
     assert outcome.code == 130
