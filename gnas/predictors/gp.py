@@ -16,7 +16,7 @@ from scipy.optimize import minimize
 from gnas.architecture import Architecture
 from gnas.errors import InvalidShapeError
 from gnas.predictors.features import FeatureExtractor
-from gnas.predictors.kernels import Component, Floats, components, distances, value, value_and_slope
+from gnas.predictors.kernels import KINDS, Component, Floats, Kind, components, distances, value, value_and_slope
 from gnas.predictors.protocol import Vector
 from gnas.predictors.ranks import RankGaussian
 
@@ -37,18 +37,20 @@ class Hyper:
         log_scales: Length-scale of each component, shape `(component,)`.
         log_amplitudes: Variance of each component, shape `(component,)`.
         log_noise: Variance of the noise.
+        kinds: Kernels that every block has a component of, in the order of the components.
     """
 
     log_scales: Vector
     log_amplitudes: Vector
     log_noise: float
+    kinds: tuple[Kind, ...] = KINDS
 
 
 class _Posterior:
     """Negative log posterior density of hyper-parameters, with gradient, on precomputed distances."""
 
-    def __init__(self, x: Floats, slices: Sequence[slice], z: Vector) -> None:
-        self.kernels: tuple[Component, ...] = components(len(slices))
+    def __init__(self, x: Floats, slices: Sequence[slice], z: Vector, kinds: tuple[Kind, ...] = KINDS) -> None:
+        self.kernels: tuple[Component, ...] = components(len(slices), kinds)
         upper = np.triu_indices(len(x), k=1)
         self.upper = upper
         self.d = distances(x, x, slices)[:, upper[0], upper[1]]
@@ -71,7 +73,7 @@ class _Posterior:
         noisy[self.upper] = condensed
         noisy.T[self.upper] = condensed
         np.fill_diagonal(noisy, total + noise)
-        chol = _cholesky(noisy)
+        chol = cholesky(noisy)
         alpha = cho_solve((chol, True), self.z)
         nll = 0.5 * self.z @ alpha + np.log(np.diag(chol)).sum()
         inverse = cho_solve((chol, True), np.eye(n))
@@ -86,7 +88,7 @@ class _Posterior:
         return float(nll + 0.5 * off @ off), gradient + off / self.sd
 
 
-def _cholesky(noisy: Floats) -> Floats:
+def cholesky(noisy: Floats) -> Floats:
     """Lower factor of a covariance; jitter on the diagonal escalates from 0 to 0.1 of its mean."""
     level = float(np.mean(np.diag(noisy)))
     for jitter in _JITTERS:
@@ -98,7 +100,9 @@ def _cholesky(noisy: Floats) -> Floats:
     raise np.linalg.LinAlgError("covariance is not positive definite even with jitter 0.1")
 
 
-def fit_hyper(x: Floats, slices: Sequence[slice], z: Vector, steps: int = STEPS) -> Hyper:
+def fit_hyper(
+    x: Floats, slices: Sequence[slice], z: Vector, steps: int = STEPS, kinds: tuple[Kind, ...] = KINDS
+) -> Hyper:
     """Maximum a posteriori hyper-parameters from the centre of their priors: a pure function of its arguments.
 
     Priors are normal on logarithms: length-scales around the median distance (sd 0.7), amplitudes around 0.3 (sd 1.5),
@@ -109,11 +113,12 @@ def fit_hyper(x: Floats, slices: Sequence[slice], z: Vector, steps: int = STEPS)
         slices: Columns of each block.
         z: Labels of about unit variance, `(n,)`.
         steps: L-BFGS iterations.
+        kinds: Kernels of which every block gets a component.
     """
-    posterior = _Posterior(x, slices, z)
+    posterior = _Posterior(x, slices, z, kinds)
     best = minimize(posterior, posterior.centre, jac=True, method="L-BFGS-B", options={"maxiter": steps}).x
     m = len(posterior.kernels)
-    return Hyper(best[:m], best[m : 2 * m], float(best[-1]))
+    return Hyper(best[:m], best[m : 2 * m], float(best[-1]), kinds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,13 +146,21 @@ class GaussianProcess:
         """The process given labels `z` at `x`, whose `covariance` without noise is `prior`; None computes it."""
         noisy = covariance(hyper, slices, x, x) if prior is None else prior.copy()
         noisy[np.diag_indices(len(x))] += np.exp(hyper.log_noise)
-        chol = _cholesky(noisy)
+        chol = cholesky(noisy)
         return cls(hyper, tuple(slices), x, chol, cho_solve((chol, True), z))
 
     @property
     def prior_variance(self) -> float:
         """Variance far from all data."""
         return float(np.exp(self.hyper.log_amplitudes).sum())
+
+    def leave_one_out(self, z: Vector) -> tuple[Vector, Vector]:
+        """Mean and variance, noise included, of each label given the others, `(n,)` each; `z` as it was conditioned on.
+
+        Source: Rasmussen and Williams, 2006, equation 5.12.
+        """
+        precision = np.diag(cho_solve((self.chol, True), np.eye(len(z))))
+        return z - self.alpha / precision, 1.0 / precision
 
     def predict(self, x: Floats) -> tuple[Vector, Vector]:
         """Mean and standard deviation of the noise-free function at `x`, `(m,)` each."""
@@ -196,7 +209,7 @@ def covariance(hyper: Hyper, slices: Sequence[slice], a: Floats, b: Floats) -> F
     """Prior covariance of the noise-free function between rows of features, `(n, column)` and `(m, column)`."""
     d = distances(a, b, slices)
     out = np.zeros((len(a), len(b)))
-    for i, component in enumerate(components(len(slices))):
+    for i, component in enumerate(components(len(slices), hyper.kinds)):
         scale, amplitude = float(np.exp(hyper.log_scales[i])), float(np.exp(hyper.log_amplitudes[i]))
         # A component the fit switched off changes nothing but time.
         if amplitude > 1e-6:

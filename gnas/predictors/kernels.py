@@ -26,9 +26,13 @@ class Component:
     kind: Kind
 
 
-def components(n_blocks: int) -> tuple[Component, ...]:
-    """An RBF and a Matérn-3/2 component for each block."""
-    return tuple(Component(block, kind) for block in range(n_blocks) for kind in ("rbf", "matern32"))
+KINDS: tuple[Kind, ...] = ("rbf", "matern32")
+"""Both kernels, in order."""
+
+
+def components(n_blocks: int, kinds: tuple[Kind, ...] = KINDS) -> tuple[Component, ...]:
+    """A component of each of `kinds` for each block."""
+    return tuple(Component(block, kind) for block in range(n_blocks) for kind in kinds)
 
 
 def distances(a: Floats, b: Floats, slices: Sequence[slice]) -> Floats:
