@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections import OrderedDict
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +32,35 @@ def encode_rows(space: Space, assignments: Sequence[Assignment]) -> Codes:
             if len(_rows) > _MEMO_SIZE:
                 _rows.popitem(last=False)
         rows[i] = row
+    return rows
+
+
+@dataclass(slots=True)
+class _Seen:
+    """The history seen last, with its rows."""
+
+    fingerprint: str
+    evaluations: tuple[Evaluation, ...]
+    rows: Codes
+
+
+_last = _Seen("", (), np.empty((0, 0), dtype=np.int16))
+
+
+def evaluated_rows(study: StudyView) -> Codes:
+    """Codes of all evaluations in their order, shape `(evaluation, choice)`; not to be written to.
+
+    A history only grows: what was encoded for the call before is not looked at again.
+    """
+    space, evaluations = study.space, study.evaluations
+    held = _last.evaluations
+    if space.fingerprint != _last.fingerprint or len(held) > len(evaluations):
+        held = ()
+    elif not all(map(operator.is_, held, evaluations)):
+        held = ()
+    new = encode_rows(space, [evaluation.assignment for evaluation in evaluations[len(held) :]])
+    rows = np.concatenate([_last.rows, new]) if held else new
+    _last.fingerprint, _last.evaluations, _last.rows = space.fingerprint, tuple(evaluations), rows
     return rows
 
 

@@ -37,7 +37,7 @@ class _Fit:
     prior: Floats
 
 
-_memo: OrderedDict[bytes, _Fit] = OrderedDict()
+_memo: OrderedDict[object, _Fit] = OrderedDict()
 
 
 def refit_point(n: int) -> int:
@@ -58,7 +58,7 @@ def surrogate(x: Floats, slices: Sequence[slice], labels: Vector, *, ranks: bool
         ranks: Whether labels are rank-Gaussianised; otherwise they are centred and scaled.
     """
     m = refit_point(len(labels))
-    fit = _fit(x[:m], slices, _latent(labels[:m], ranks))
+    fit = _fit(x[:m], slices, labels[:m], ranks)
     latent = _latent(labels, ranks)
     return GaussianProcess.condition(fit.hyper, slices, x, latent, _grown(fit, slices, x, m)), latent
 
@@ -71,15 +71,11 @@ def _latent(labels: Vector, ranks: bool) -> Vector:
     return standardised
 
 
-def _fit(x: Floats, slices: Sequence[slice], z: Vector) -> _Fit:
-    content = hashlib.blake2b(x.tobytes() + z.tobytes() + repr(slices).encode(), digest_size=16)
-    key = content.digest()
+def _fit(x: Floats, slices: Sequence[slice], labels: Vector, ranks: bool) -> _Fit:
+    key = (x.tobytes(), labels.tobytes(), ranks, tuple((part.start, part.stop) for part in slices))
     fit = _memo.get(key)
     if fit is None:
-        some: NDArray[np.intp] = np.arange(len(z))
-        if len(z) > _MOST_FITTED:
-            some = np.linspace(0, len(z) - 1, _MOST_FITTED).round().astype(np.intp)
-        hyper = fit_hyper(x[some], slices, z[some])
+        hyper = hyper_parameters(x, slices, _latent(labels, ranks))
         fit = _memo[key] = _Fit(hyper, x, covariance(hyper, slices, x, x))
         if len(_memo) > _MEMO_SIZE:
             _memo.popitem(last=False)
