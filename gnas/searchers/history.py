@@ -53,10 +53,8 @@ def evaluated_rows(study: StudyView) -> Codes:
     A history only grows: what was encoded for the call before is not looked at again.
     """
     space, evaluations = study.space, study.evaluations
-    held = _last.evaluations
-    if space.fingerprint != _last.fingerprint or len(held) > len(evaluations):
-        held = ()
-    elif not all(map(operator.is_, held, evaluations)):
+    held = _last.evaluations if space.fingerprint == _last.fingerprint else ()
+    if len(held) > len(evaluations) or not all(map(operator.is_, held, evaluations)):
         held = ()
     new = encode_rows(space, [evaluation.assignment for evaluation in evaluations[len(held) :]])
     rows = np.concatenate([_last.rows, new]) if held else new

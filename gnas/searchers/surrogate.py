@@ -7,7 +7,6 @@ alone, so that it can grow. Whoever resumes a study therefore finds the same to 
 
 from __future__ import annotations
 
-import hashlib
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -75,7 +74,11 @@ def _fit(x: Floats, slices: Sequence[slice], labels: Vector, ranks: bool) -> _Fi
     key = (x.tobytes(), labels.tobytes(), ranks, tuple((part.start, part.stop) for part in slices))
     fit = _memo.get(key)
     if fit is None:
-        hyper = hyper_parameters(x, slices, _latent(labels, ranks))
+        z = _latent(labels, ranks)
+        some: NDArray[np.intp] = np.arange(len(z))
+        if len(z) > _MOST_FITTED:
+            some = np.linspace(0, len(z) - 1, _MOST_FITTED).round().astype(np.intp)
+        hyper = fit_hyper(x[some], slices, z[some])
         fit = _memo[key] = _Fit(hyper, x, covariance(hyper, slices, x, x))
         if len(_memo) > _MEMO_SIZE:
             _memo.popitem(last=False)
