@@ -23,9 +23,11 @@ from gnas.predictors.codes import code_features
 from gnas.predictors.features import FeatureExtractor, extractor_of_space
 from gnas.predictors.kernels import Floats
 from gnas.predictors.protocol import Vector
-from gnas.searchers.history import encode_rows, ranked
+from gnas.searchers.history import encode_rows, evaluated_rows, ranked
 from gnas.searchers.options import require
-from gnas.searchers.outlook import Encoder, Outlook, log_feasibility, outlook
+from gnas.searchers.outlook import Encoder, Evidence, Outlook, log_feasibility, outlook
+from gnas.searchers.pool import Pool, whole_space
+from gnas.searchers.pool_outlook import PoolOutlook, pool_feasibility, pool_outlook
 from gnas.searchers.proposals import Proposals
 from gnas.searchers.protocol import StudyView
 from gnas.searchers.surrogate import one_thread
@@ -72,6 +74,9 @@ class BayesianOptimisation:
     def _propose(self, proposals: Proposals, best: list[Evaluation], rng: np.random.Generator) -> None:
         """Ranks the pool by a model of the codes, its better part by the model of the graphs."""
         study = proposals.study
+        whole = whole_space(study.space)
+        if whole is not None and self._propose_of(proposals, whole):
+            return
         space, extractor = study.space, extractor_of_space(study.space)
         if not extractor.names:
             return
@@ -80,11 +85,11 @@ class BayesianOptimisation:
         pool = self._pool(study, best, rng)
         if not len(pool):
             return
-        shortlist = max(self.shortlist, 8 * proposals.n)
+        shortlist, evidence = max(self.shortlist, 8 * proposals.n), Evidence.of(study)
         if len(pool) > shortlist:
             feasible = log_feasibility(study, coarse, pool)
-            pool = pool[np.argsort(-self._acquire(outlook(study, coarse, pool), feasible), kind="stable")]
-        expected = outlook(study, fine, pool[:shortlist])
+            pool = pool[np.argsort(-self._acquire(outlook(evidence, coarse, pool), feasible), kind="stable")]
+        expected = outlook(evidence, fine, pool[:shortlist])
         feasible = log_feasibility(study, fine, pool[:shortlist])
         while proposals.missing > 0:
             order = np.argsort(-self._acquire(expected, feasible), kind="stable")
@@ -95,9 +100,27 @@ class BayesianOptimisation:
             (chosen,) = np.flatnonzero((pool[:shortlist] == proposals.codes[-1]).all(axis=1))
             expected = expected.believing(int(chosen))
 
-    def _acquire(self, expected: Outlook, feasible: Vector) -> Vector:
+    def _propose_of(self, proposals: Proposals, pool: Pool) -> bool:
+        """Ranks a whole space; False if its model would not fit in memory."""
+        expected = pool_outlook(proposals.study, pool)
+        if expected is None:
+            return False
+        feasible = pool_feasibility(proposals.study, pool)
+        while proposals.missing > 0:
+            acquisition = self._acquire(expected, feasible)
+            acquisition[list(expected.taken)] = -np.inf
+            best = np.argpartition(-acquisition, min(64, len(acquisition) - 1))[:64]
+            best = best[np.argsort(-acquisition[best], kind="stable")]
+            if not proposals.offer(pool.codes[best], at_most=1):
+                best = np.argsort(-acquisition, kind="stable")
+                if not proposals.offer(pool.codes[best], at_most=1):
+                    break
+            expected = expected.believing(pool.index[proposals.architectures[-1].digest.encode()])
+        return True
+
+    def _acquire(self, expected: Outlook | PoolOutlook, feasible: Vector) -> Vector:
         """Acquisition of the candidates, those pending after them left out; shape of `feasible`."""
-        mean, std = expected.beliefs.mean[: len(feasible)], np.sqrt(expected.beliefs.variance[: len(feasible)])
+        mean, std = expected.mean[: len(feasible)], np.sqrt(expected.variance[: len(feasible)])
         if self.acquisition == "ucb":
             return upper_confidence_bound(mean, std, self.beta) + feasible
         return log_expected_improvement(mean, std, expected.incumbent) + feasible
@@ -118,8 +141,8 @@ class BayesianOptimisation:
         crossed = space.cross_codes(near[:share], near[::-1][:share], rng)
         uniform = space.sample_codes(rng, self.pool - 6 * share)
         rows = np.unique(np.concatenate([*mutated, crossed, uniform]), axis=0).astype(np.int16)
-        known = [e.assignment for e in study.evaluations] + [a.assignment for a in study.pending]
-        taken = {row.tobytes() for row in encode_rows(space, known)}
+        pending = encode_rows(space, [architecture.assignment for architecture in study.pending])
+        taken = {row.tobytes() for row in np.concatenate([evaluated_rows(study), pending])}
         return rows[[row.tobytes() not in taken for row in rows]]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,7 +14,7 @@ from gnas.predictors.acquisition import log_probability_below
 from gnas.predictors.gp import Beliefs
 from gnas.predictors.kernels import Floats
 from gnas.predictors.protocol import Vector
-from gnas.searchers.history import encode_rows, score
+from gnas.searchers.history import encode_rows, evaluated_rows, score
 from gnas.searchers.protocol import StudyView
 from gnas.searchers.surrogate import surrogate
 from gnas.space.protocol import Codes
@@ -38,28 +38,59 @@ class Outlook:
     beliefs: Beliefs
     incumbent: float
 
+    @property
+    def mean(self) -> Vector:
+        """Of the candidates, then of those pending."""
+        return self.beliefs.mean
+
+    @property
+    def variance(self) -> Vector:
+        """Of the noise-free function, in the same order."""
+        return self.beliefs.variance
+
     def believing(self, i: int) -> Outlook:
         """The outlook once candidate `i` came out as predicted."""
         incumbent = max(self.incumbent, float(self.beliefs.mean[i]))
         return replace(self, beliefs=self.beliefs.believing(i), incumbent=incumbent)
 
 
-def outlook(study: StudyView, encoder: Encoder, candidates: Codes) -> Outlook:
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What a study holds for a model of the objective, whatever its features.
+
+    Attributes:
+        codes: Rows that are learnt from, in the order of the history, `(n, choice)`.
+        labels: Their labels, larger is better, −∞ for failures, `(n,)`.
+        usable: Which of them are usable evaluations, `(n,)`.
+        pending: Rows of pending architectures, `(p, choice)`.
+    """
+
+    codes: Codes
+    labels: Vector
+    usable: NDArray[np.bool_]
+    pending: Codes
+
+    @classmethod
+    def of(cls, study: StudyView) -> Evidence:
+        """The evidence of a study."""
+        labels = np.array([label(study, evaluation) for evaluation in study.evaluations])
+        chosen = trained(labels)
+        ok = np.array([study.evaluations[int(i)].status == "ok" for i in chosen], dtype=np.bool_)
+        pending = encode_rows(study.space, [architecture.assignment for architecture in study.pending])
+        return cls(evaluated_rows(study)[chosen], labels[chosen], ok & np.isfinite(labels[chosen]), pending)
+
+
+def outlook(evidence: Evidence, encoder: Encoder, candidates: Codes) -> Outlook:
     """What the history and the pending evaluations lead to expect of `candidates`.
 
-    Pending ones count as if they had come out as predicted. The study must hold a usable evaluation.
+    Pending ones count as if they had come out as predicted. There must be a usable evaluation.
     """
-    labels = np.array([label(study, evaluation) for evaluation in study.evaluations])
-    chosen = _trained(labels)
-    rows = encode_rows(study.space, [study.evaluations[int(i)].assignment for i in chosen])
-    pending = encode_rows(study.space, [architecture.assignment for architecture in study.pending])
-    known, slices = encoder(rows)
-    process, z = surrogate(known, slices, labels[chosen], ranks=True)
+    known, slices = encoder(evidence.codes)
+    process, z = surrogate(known, slices, evidence.labels, ranks=True)
     fitted = z - math.exp(process.hyper.log_noise) * process.alpha
-    usable = np.array([math.isfinite(score(study, study.evaluations[int(i)])) for i in chosen])
-    beliefs = process.believe(encoder(np.concatenate([candidates, pending]))[0])
-    expected = Outlook(beliefs, float(fitted[usable].max()))
-    for i in range(len(candidates), len(candidates) + len(pending)):
+    beliefs = process.believe(encoder(np.concatenate([candidates, evidence.pending]))[0])
+    expected = Outlook(beliefs, float(fitted[evidence.usable].max()))
+    for i in range(len(candidates), len(candidates) + len(evidence.pending)):
         expected = expected.believing(i)
     return expected
 
@@ -83,15 +114,21 @@ def log_feasibility(study: StudyView, encoder: Encoder, candidates: Codes) -> Ve
     Logarithms of measured values are modelled. A constraint that no value has come near is left out.
     """
     out = np.zeros(len(candidates))
-    for constraint in study.constraints:
-        evaluations, values = _measured(study, constraint)
-        if len(values) < 3 or np.ptp(values) < 1e-9 or values.max() < math.log(_NEAR_LIMIT * constraint.upper):
-            continue
+    for constraint, evaluations, values in near_limit(study):
         known, slices = encoder(encode_rows(study.space, [evaluation.assignment for evaluation in evaluations]))
         process, _ = surrogate(known, slices, values, ranks=False)
         mean, std = process.predict(encoder(candidates)[0])
         out += log_probability_below(mean, std, float((math.log(constraint.upper) - values.mean()) / values.std()))
     return out
+
+
+def near_limit(study: StudyView) -> Iterator[tuple[Constraint, list[Evaluation], Vector]]:
+    """Constraints that measured values have come near, with the evaluations that have one and its logarithms."""
+    for constraint in study.constraints:
+        evaluations, values = _measured(study, constraint)
+        if len(values) < 3 or np.ptp(values) < 1e-9 or values.max() < math.log(_NEAR_LIMIT * constraint.upper):
+            continue
+        yield constraint, evaluations, values
 
 
 def _measured(study: StudyView, constraint: Constraint) -> tuple[list[Evaluation], Vector]:
@@ -102,7 +139,7 @@ def _measured(study: StudyView, constraint: Constraint) -> tuple[list[Evaluation
     return [evaluation for evaluation, _ in good], np.log([value for _, value in good])
 
 
-def _trained(labels: Vector) -> NDArray[np.intp]:
+def trained(labels: Vector) -> NDArray[np.intp]:
     """Indices of the evaluations a model learns from: all, or the better and the younger half of what it can take."""
     usable = np.flatnonzero(~np.isnan(labels))
     if len(usable) <= _MOST_TRAINED:
