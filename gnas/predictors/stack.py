@@ -130,10 +130,13 @@ class StackPredictor:
 
     def interval(self, codes: Codes, level: float, extra: Floats | None = None) -> tuple[Vector, Vector]:
         """Ends of the central interval that holds a new evaluation with probability `level`, `(n,)` each, in units."""
+        return self.interval_of_latent(*self.predict_latent(codes, extra), level)
+
+    def interval_of_latent(self, mean: Vector, std: Vector, level: float) -> tuple[Vector, Vector]:
+        """As `interval`, from what `predict_latent` gave: several levels for one prediction."""
         if not 0.0 < level < 1.0:
             raise InvalidShapeError("StackPredictor.interval", f"level {level}", "a level between 0 and 1")
         state = self._fit_state()
-        mean, std = self.predict_latent(codes, extra)
         half = state.conformal.factor(level) * std
         return state.ranks.to_units(mean - half), state.ranks.to_units(mean + half)
 
