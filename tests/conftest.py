@@ -1,7 +1,15 @@
-"""One thread for numerical libraries: two of them on a busy machine wait for each other longer than they compute."""
+"""What all tests share: one thread for numerical libraries, and a Ctrl-C that is heard."""
 
 from __future__ import annotations
 
 import os
+import signal
 
+# Two threads on a busy machine wait for each other longer than they compute.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+def pytest_configure() -> None:
+    """Shells start background jobs with Ctrl-C ignored, which processes inherit; tests must not depend on that."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)

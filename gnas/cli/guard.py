@@ -65,9 +65,12 @@ def guarded() -> Iterator[None]:
 
 
 def hear_interrupts() -> None:
-    """Puts Python's handler of Ctrl-C back: some libraries leave one of their own, which swallows the first Ctrl-C."""
+    """Puts Python's handler of Ctrl-C back: some libraries leave one of their own, which swallows the first Ctrl-C.
+
+    Where Ctrl-C is ignored (a job in the background of a script), it is again.
+    """
     handler = signal.getsignal(signal.SIGINT)
-    if callable(handler) and threading.current_thread() is threading.main_thread():
+    if handler is not None and threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGINT, handler)
 
 

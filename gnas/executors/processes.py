@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import pickle
+import signal
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from multiprocessing import get_context
+from multiprocessing import get_context, resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from typing import Generic, TypeVar
@@ -162,7 +164,8 @@ class ProcessExecutor(Generic[J, R]):
         context = get_context("spawn")
         here, there = context.Pipe()
         process = context.Process(target=serve, args=(there,), name="gnas-worker", daemon=True)
-        process.start()
+        with _without_interrupts():
+            process.start()
         there.close()
         worker: _Worker[J] = _Worker(process, here)
         self._alive.append(worker)
@@ -245,3 +248,17 @@ class ProcessExecutor(Generic[J, R]):
         worker.process.join(timeout=10)
         worker.pipe.close()
         self._spent += worker.cpu_seconds
+
+
+@contextlib.contextmanager
+def _without_interrupts() -> Iterator[None]:
+    """Ctrl-C waits, and processes started inside never hear it: while importing, one would die with a traceback."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    resource_tracker.ensure_running()  # Otherwise it is started inside, and lifts the block when it is.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

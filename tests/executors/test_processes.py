@@ -25,7 +25,7 @@ from gnas.testing.toy import OBJECTIVE, ToySpace, ToyTask
 
 SPACE = ToySpace(ops=("relu", "tanh", "raises", "fatal", "hungry", "slow"))
 TASK = ToyTask.make().sealed()
-WORK = CandidateWork(SPACE, TASK, OBJECTIVE, limits=Limits(seconds=20))
+WORK = CandidateWork(SPACE, TASK, OBJECTIVE, limits=Limits(seconds=120))
 
 
 def architecture(op: str, width: int = 8) -> Architecture:
@@ -41,7 +41,7 @@ Pool = ProcessExecutor[Job, Evaluation]
 
 @pytest.fixture(scope="module")
 def pool() -> Iterator[Pool]:
-    executor: Pool = ProcessExecutor(WORK, workers=2, limits=Limits(seconds=20, memory_mb=300))
+    executor: Pool = ProcessExecutor(WORK, workers=2, limits=Limits(seconds=120, memory_mb=300))
     yield executor
     executor.close()
 
@@ -65,6 +65,19 @@ def test_results_equal_those_of_this_process(pool: Pool) -> None:
         here = evaluate_job(each, SPACE, TASK, OBJECTIVE)
         assert done[each.number].values == here.values and done[each.number].curve == here.curve
     assert pool.cpu_seconds > 0
+
+
+def test_a_worker_that_is_still_starting_does_not_hear_ctrl_c() -> None:
+    executor: Pool = ProcessExecutor(WORK, workers=1)
+    try:
+        executor.submit(job(0, "relu"))
+        worker = executor._alive[0]
+        assert worker.process.pid is not None
+        os.kill(worker.process.pid, signal.SIGINT)
+        assert collect(executor, 1)[0].status == "ok"
+        assert executor._alive == [worker], "it is the one that was interrupted, not another in its place"
+    finally:
+        executor.close()
 
 
 def test_failures_come_back_and_the_next_jobs_run(pool: Pool) -> None:
@@ -159,7 +172,7 @@ def test_a_killed_parent_leaves_no_orphans() -> None:
         worker = psutil.Process(int(parent.stdout.readline()))
         os.kill(parent.pid, signal.SIGKILL)
         parent.wait()
-        worker.wait(timeout=20)
+        worker.wait(timeout=60)
     finally:
         parent.kill()
         parent.communicate()
