@@ -36,7 +36,7 @@ def invoke(*arguments: str | Path) -> Outcome:
 
 
 def spawn(
-    *arguments: str | Path, environment: Mapping[str, str] | None = None, timeout: float = 120.0, prefix: str = ""
+    *arguments: str | Path, environment: Mapping[str, str] | None = None, timeout: float = 240.0, prefix: str = ""
 ) -> Outcome:
     """Runs `gnas` in a fresh process.
 

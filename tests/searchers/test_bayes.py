@@ -10,7 +10,7 @@ from gnas.errors import SpecError
 from gnas.evaluation import Constraint, Status
 from gnas.predictors.codes import code_features
 from gnas.searchers.bayes import BayesianOptimisation
-from gnas.searchers.outlook import label, log_feasibility, outlook
+from gnas.searchers.outlook import Evidence, label, log_feasibility, outlook
 from gnas.space.protocol import Codes
 from gnas.testing.chain import ChainSpace, MemoryStudy, chain_value
 from gnas.testing.searchers import SearcherTestCase, digests, play
@@ -126,8 +126,8 @@ def test_pending_ones_lower_the_spread_near_them_and_keep_the_mean() -> None:
     study = play(BayesianOptimisation(pool=64), MemoryStudy(), 20)
     space = ChainSpace()
     candidates = space.sample_codes(np.random.default_rng(3), 20)
-    before = outlook(study, encoder(space), candidates).beliefs
-    after = outlook(study.waiting(space.decode(candidates[0])), encoder(space), candidates).beliefs
+    before = outlook(Evidence.of(study), encoder(space), candidates).beliefs
+    after = outlook(Evidence.of(study.waiting(space.decode(candidates[0]))), encoder(space), candidates).beliefs
     np.testing.assert_allclose(after.mean[:20], before.mean, atol=1e-9)
     assert (after.variance[:20] <= before.variance + 1e-9).all()
     assert after.variance[0] < 0.6 * before.variance[0]
