@@ -1,17 +1,32 @@
-"""Many graphs as padded arrays, and dynamic programmes over them: paths, degrees, edges, all in batch."""
+"""Many graphs as padded arrays, node-major, straight from codes where the space can."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gnas.architecture import Architecture
+from gnas.space.program import Graphs, Label
+from gnas.space.protocol import Codes, Space
 
 Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
+Singles = NDArray[np.float32]
+T = TypeVar("T", bound=np.generic)
+Source = int | NDArray[np.intp]
+"""What one slot of a node reads: one row of the nodes for every graph, or positions in `(node, graph)` laid flat."""
+
+
+@runtime_checkable
+class GraphSpace(Protocol):
+    """A space that turns rows of codes into pruned graphs without making one after the other."""
+
+    def graphs(self, codes: Codes) -> tuple[Graphs, Sequence[Label]]:
+        """The graphs of rows, shape `(n, choice)`, and the labels that theirs are indices into."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,117 +34,106 @@ class GraphBatch:
     """Graphs padded to one size, node-major, so that a step over topological order touches contiguous rows.
 
     Attributes:
-        ops: Index of each node's op, −1 for padding and for ops outside the vocabulary; `(node, graph)`.
-        inputs: Predecessors of each node, one past the last node where there is none; `(node, slot, graph)`.
-        real: Which entries are nodes; `(node, graph)`.
+        labels: Index of each node's label in `table`, −1 where there is no node; `(node, graph)`. The nodes of a graph
+            need not be the first rows.
+        inputs: Predecessors of each node, all earlier; one past the last node where there is none;
+            `(node, slot, graph)`.
         outputs: Which nodes are outputs; `(node, graph)`.
-        n_ops: Size of the vocabulary.
+        table: Op and parameters of each label.
     """
 
-    ops: Ints
-    inputs: Ints
-    real: NDArray[np.bool_]
+    labels: NDArray[np.int32]
+    inputs: NDArray[np.int32]
     outputs: NDArray[np.bool_]
-    n_ops: int
+    table: tuple[Label, ...]
 
     @classmethod
-    def of(cls, architectures: Sequence[Architecture], vocabulary: Mapping[str, int]) -> GraphBatch:
-        """Pads `architectures`; ops are looked up in `vocabulary`."""
+    def of(cls, architectures: Sequence[Architecture]) -> GraphBatch:
+        """Pads `architectures`."""
         n_graphs = len(architectures)
         n_nodes = max((len(a.nodes) for a in architectures), default=0) or 1
-        slots = max((len(node.inputs) for a in architectures for node in a.nodes), default=0)
-        ops = np.full((n_nodes, n_graphs), -1, dtype=np.int64)
-        inputs = np.full((n_nodes, max(slots, 1), n_graphs), n_nodes, dtype=np.int64)
-        real = np.zeros((n_nodes, n_graphs), dtype=np.bool_)
+        slots = max((len(node.inputs) for a in architectures for node in a.nodes), default=0) or 1
+        labels = np.full((n_nodes, n_graphs), -1, dtype=np.int32)
+        inputs = np.full((n_nodes, slots, n_graphs), n_nodes, dtype=np.int32)
         outputs = np.zeros((n_nodes, n_graphs), dtype=np.bool_)
+        table: dict[Label, int] = {}
         for g, architecture in enumerate(architectures):
-            n = len(architecture.nodes)
-            real[:n, g] = True
-            ops[:n, g] = [vocabulary.get(node.op, -1) for node in architecture.nodes]
             for i, node in enumerate(architecture.nodes):
-                if node.inputs:
-                    inputs[i, : len(node.inputs), g] = node.inputs
+                labels[i, g] = table.setdefault((node.op, node.params), len(table))
+                inputs[i, : len(node.inputs), g] = node.inputs
             outputs[list(architecture.outputs), g] = True
-        return cls(ops, inputs, real, outputs, len(vocabulary))
+        return cls(labels, inputs, outputs, tuple(table))
 
-    def op_counts(self) -> Floats:
-        """How often each op occurs; `(graph, op)`."""
-        return np.stack([(self.ops == op).sum(axis=0) for op in range(self.n_ops)], axis=1).astype(np.float64)
+    @classmethod
+    def of_codes(cls, space: Space, codes: Codes) -> GraphBatch:
+        """The graphs of rows of codes, shape `(n, choice)`: no architecture is decoded if `space` is a `GraphSpace`."""
+        if not isinstance(space, GraphSpace):
+            return cls.of([space.decode(row) for row in codes])
+        graphs, known = space.graphs(codes)
+        size, n = graphs.live.shape
+        if size == 0 or n == 0:
+            return cls.of([Architecture((), ())] * n)
+        slots = max((len(wires) for wires in graphs.reads), default=0) or 1
+        inputs = np.full((size, slots, n), size, dtype=np.int32)
+        for i, wires in enumerate(graphs.reads):
+            for k, wire in enumerate(wires):
+                np.copyto(inputs[i, k], wire, where=graphs.live[i] & (wire >= 0))
+        outputs = np.zeros((size + 1, n), dtype=np.bool_)
+        columns = np.arange(n)
+        for output in graphs.outputs:
+            # NOTE: −1, no output, is the last row, which is cut off.
+            outputs[output, columns] = True
+        labels = np.where(graphs.live, graphs.labels, np.int32(-1))
+        # Slot −1 of the count is that of absent nodes, which stay −1.
+        met = np.flatnonzero(np.bincount(labels.ravel() + 1, minlength=2)[1:])
+        place = np.full(len(known) + 1, -1, dtype=np.int32)
+        place[met] = np.arange(len(met))
+        return cls(place[labels], inputs, outputs[:size], tuple(known[i] for i in met.tolist()))
 
-    def degrees(self) -> Floats:
-        """Per op: mean and maximum of in-degree and of out-degree over its nodes; `(graph, 4 * op)`."""
-        incoming = (self.inputs < len(self.ops)).sum(axis=1).astype(np.float64)
-        outgoing = np.zeros((len(self.ops) + 1, self.ops.shape[1]))
-        columns = np.broadcast_to(np.arange(self.ops.shape[1]), self.inputs.shape)
-        np.add.at(outgoing, (self.inputs, columns), 1.0)
-        features = []
-        for op in range(self.n_ops):
-            here = self.ops == op
-            n = np.maximum(here.sum(axis=0), 1)
-            for degree in (incoming, outgoing[:-1]):
-                inside = np.where(here, degree, 0.0)
-                features += [inside.sum(axis=0) / n, inside.max(axis=0, initial=0.0)]
-        return np.stack(features, axis=1) if features else np.zeros((self.ops.shape[1], 0))
+    @property
+    def n_graphs(self) -> int:
+        """How many graphs."""
+        return int(self.labels.shape[1])
 
-    def edge_counts(self) -> Floats:
-        """Square roots of how many edges go from one op to another; `(graph, op * op)`."""
-        n_graphs = self.ops.shape[1]
-        padded = np.concatenate([self.ops, np.full((1, n_graphs), -1, dtype=np.int64)])
-        columns = np.broadcast_to(np.arange(n_graphs), self.inputs.shape)
-        source = padded[self.inputs, columns]
-        target = np.broadcast_to(self.ops[:, None, :], self.inputs.shape)
-        known = (source >= 0) & (target >= 0)
-        size = self.n_ops**2
-        flat = columns[known] * size + source[known] * self.n_ops + target[known]
-        return np.sqrt(np.bincount(flat, minlength=n_graphs * size).reshape(n_graphs, size).astype(np.float64))
+    @property
+    def real(self) -> NDArray[np.bool_]:
+        """Which entries are nodes; `(node, graph)`."""
+        return self.labels >= 0
 
-    def paths(self, weights: Floats, allowed: NDArray[np.bool_]) -> tuple[Floats, Floats, Floats, Floats]:
-        """Shortest and longest weighted path, number of paths and mean weight, from any source to any output.
+    def ops(self, vocabulary: Mapping[str, int]) -> NDArray[np.int16]:
+        """Index of each node's op; one past the vocabulary for other ops, two past where there is no node.
 
-        Several channels run at once, each with a weight and a permission for each op. A path is allowed in a channel
-        where all its ops are. Ops outside the vocabulary weigh nothing and are allowed.
-
-        Args:
-            weights: Weight of each op; `(channel, op)`.
-            allowed: Which ops a path may use; `(channel, op)`.
-
-        Returns:
-            Four arrays of shape `(graph, channel)`: shortest (+inf if there is no path), longest (−inf), number,
-            mean weight over paths (0 if there is none).
+        Shape `(node, graph)`.
         """
-        n_nodes, n_graphs = self.ops.shape
-        channels = len(weights)
-        weight_of = np.concatenate([weights, np.zeros((channels, 1))], axis=1).T
-        allowed_of = np.concatenate([allowed, np.ones((channels, 1), dtype=np.bool_)], axis=1).T
-        # Shortest and minus longest paths are both minima, numbers and masses both sums: each pair shares its steps.
-        extrema = np.full((n_nodes + 1, n_graphs, 2, channels), np.inf)
-        sums = np.zeros((n_nodes + 1, n_graphs, 2, channels))
-        columns = np.arange(n_graphs)
-        is_source = (self.inputs == n_nodes).all(axis=1) & self.real
-        used = (self.inputs < n_nodes).any(axis=2)
-        for i in range(n_nodes):
-            extremum = np.full((n_graphs, 2, channels), np.inf)
-            extremum[is_source[i]] = 0.0
-            sum_ = np.zeros((n_graphs, 2, channels))
-            sum_[is_source[i], 0] = 1.0
-            for slot in self.inputs[i][used[i]]:
-                np.minimum(extremum, extrema[slot, columns], out=extremum)
-                sum_ += sums[slot, columns]
-            weight = weight_of[self.ops[i]]
-            closed = ~(allowed_of[self.ops[i]] & self.real[i][:, None])
-            extremum[:, 0] += weight
-            extremum[:, 1] -= weight
-            sum_[:, 1] += sum_[:, 0] * weight
-            extremum.transpose(0, 2, 1)[closed] = np.inf
-            sum_.transpose(0, 2, 1)[closed] = 0.0
-            extrema[i], sums[i] = extremum, sum_
-        shortest, longest, number, total = extrema[:, :, 0], -extrema[:, :, 1], sums[:, :, 0], sums[:, :, 1]
-        ends = self.outputs[:, :, None]
-        all_paths = np.where(ends, number[:-1], 0.0).sum(axis=0)
-        all_mass = np.where(ends, total[:-1], 0.0).sum(axis=0)
-        return (
-            np.where(ends, shortest[:-1], np.inf).min(axis=0),
-            np.where(ends, longest[:-1], -np.inf).max(axis=0),
-            all_paths,
-            all_mass / np.maximum(all_paths, 1.0),
-        )
+        k = len(vocabulary)
+        of = np.array([*(vocabulary.get(op, k) for op, _ in self.table), k + 1], dtype=np.int16)
+        return of[self.labels]
+
+    def sources(self) -> list[tuple[Source, ...]]:
+        """What the slots of each node read, those left out that no graph uses.
+
+        A position that stands for nothing is in the row past the last node.
+        """
+        size, _, n = self.inputs.shape
+        columns = np.arange(n)
+        found: list[tuple[Source, ...]] = []
+        for rows in self.inputs:
+            slots: list[Source] = []
+            for slot in rows:
+                first = int(slot[0]) if n else size
+                if (slot == first).all():
+                    slots += [first] if first < size else []
+                else:
+                    slots.append(slot * np.intp(n) + columns)
+            found.append(tuple(slots))
+        return found
+
+
+def read(state: NDArray[T], source: Source) -> NDArray[T]:
+    """What a slot reads of `state`, shape `(node + 1, graph, channel)`; `(graph, channel)`, maybe a view."""
+    found: NDArray[T] = (
+        state[source]
+        if isinstance(source, int)
+        else state.reshape(-1, state.shape[-1]).take(source, axis=0, mode="clip")
+    )
+    return found

@@ -5,7 +5,7 @@ Decoding one row and digesting a batch both evaluate it, so they cannot disagree
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from threading import Lock
 
@@ -30,6 +30,9 @@ from gnas.space.tree import AssignmentTree
 
 Wire = tuple[tuple[Cube, int], ...]
 """Which supernode an input reads: alternatives that exclude each other; none holding, the input is absent."""
+
+Label = tuple[str, tuple[tuple[str, Value], ...]]
+"""Op and parameters of a node."""
 
 _NEW_LABEL = Lock()
 """Spaces may be used from several threads; kept out of the instances so that they can be pickled."""
@@ -96,7 +99,7 @@ class Supernode:
             names.update(term.choices())
         return tuple(sorted(names))
 
-    def label(self, taken: Mapping[str, Value], codes: Mapping[str, int]) -> tuple[str, tuple[tuple[str, Value], ...]]:
+    def label(self, taken: Mapping[str, Value], codes: Mapping[str, int]) -> Label:
         """Op and parameters where the active choices took the values `taken` with the indices `codes` (−1 inactive)."""
         params = [
             (name, term.value(taken)) for name, cube, term in self.params if all(codes[c] in ok for c, ok in cube)
@@ -151,14 +154,19 @@ class Program:
         self._sizes = {c.name: len(c.values) for c in self.choices}
         self.label_choices = tuple(node.label_choices() for node in self.nodes)
         self._label_ids: dict[str, int] = {}
-        self._labels: list[tuple[str, tuple[tuple[str, Value], ...]]] = []
+        self._labels: list[Label] = []
         self._label_words: list[tuple[int, int]] = []
         self._tables: list[dict[tuple[int, ...], int]] = [{} for _ in self.nodes]
         self._vanishing: list[bool] = []
         self._bypassed: list[bool] = []
 
-    def graphs(self, codes: Codes) -> Graphs:
-        """The pruned graphs of `codes`, shape `(n, choice)`."""
+    @property
+    def labels(self) -> Sequence[Label]:
+        """Op and parameters of each label met so far; `Graphs.labels` are indices into it."""
+        return self._labels
+
+    def graphs(self, codes: Codes, bypass: bool = True) -> Graphs:
+        """The pruned graphs of `codes`, shape `(n, choice)`; without `bypass`, `identity` nodes stay in their place."""
         holds = CubeEvaluator(codes, self._index, self._sizes)
         n, size = len(codes), len(self.nodes)
         labels = np.full((size, n), -1, dtype=np.int32)
@@ -174,15 +182,31 @@ class Program:
             if wires:
                 alive &= np.logical_or.reduce([w >= 0 for w in wires])
             stands_for[i] = np.where(alive, i, -1)
-            bypass = alive & np.array(self._bypassed, dtype=bool)[labels[i]]
-            if wires and bypass.any():
-                bypass &= np.sum([w >= 0 for w in wires], axis=0) == 1
-                stands_for[i] = np.where(bypass, np.max(wires, axis=0), stands_for[i])
+            passes = alive & np.array(self._bypassed, dtype=bool)[labels[i]]
+            if bypass and wires and passes.any():
+                passes &= np.sum([w >= 0 for w in wires], axis=0) == 1
+                stands_for[i] = np.where(passes, np.max(wires, axis=0), stands_for[i])
             reads.append(wires)
         outputs = tuple(self._follow(wire, holds, stands_for, rows) for wire in self.outputs)
         complete = np.logical_and.reduce([o >= 0 for o in outputs])
         outputs = tuple(np.where(complete, o, np.int32(-1)) for o in outputs)
         return Graphs(_needed(size, reads, outputs, rows), labels, tuple(reads), outputs)
+
+    def live_choices(self, codes: Codes) -> NDArray[np.bool_]:
+        """Which active choices have a say in the pruned graph; shape `(n, choice)`.
+
+        A choice has none where all that it labels, wires or makes present is dead.
+        """
+        reached = self.graphs(codes, bypass=False)
+        whole = np.logical_and.reduce([o >= 0 for o in reached.outputs])
+        live = np.zeros((len(self.choices), len(codes)), dtype=bool)
+        for i, node in enumerate(self.nodes):
+            cubes = [node.when, *(cube for wire in node.wires for cube, _ in wire)]
+            for name in {*self.label_choices[i], *(name for cube in cubes for name, _ in cube)}:
+                live[self._index[name]] |= reached.live[i]
+        for name in {name for wire in self.outputs for cube, _ in wire for name, _ in cube}:
+            live[self._index[name]] |= whole
+        return live.T & (codes >= 0)
 
     def _follow(
         self, wire: Wire, holds: CubeEvaluator, stands_for: NDArray[np.int32], rows: NDArray[np.int64]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from functools import cached_property
 from hashlib import blake2b
@@ -17,6 +17,7 @@ from gnas.space.count import count_constrained
 from gnas.space.definition import Definition, compile_definition
 from gnas.space.marks import accepted_names, suggestion
 from gnas.space.moves import Moves
+from gnas.space.program import Graphs, Label
 from gnas.space.protocol import Choice, Codes
 from gnas.space.scope import text_of
 from gnas.space.tree import AssignmentTree, is_among
@@ -37,15 +38,20 @@ class YamlSpace:
         file: Name of the file, for messages.
         restrict: Values allowed for choices, by name or pattern (`layers.*.conv`).
 
+    Attributes:
+        text, restrict: As given: they make the same space again.
+
     Raises:
         SpaceError: The definition is wrong, or no assignment is valid.
     """
 
     def __init__(self, name: str, text: str, file: str, restrict: Mapping[str, Iterable[Value]] | None = None) -> None:
         self._name = name
+        self.text = text
         restricted = {
             k: tuple(tuple(v) if isinstance(v, list) else v for v in vs) for k, vs in (restrict or {}).items()
         }
+        self.restrict: Mapping[str, tuple[Value, ...]] = restricted
         self._fingerprint = blake2b(
             f"{text}\0{sorted((k, repr(v)) for k, v in restricted.items())}".encode(), digest_size=16
         ).hexdigest()
@@ -126,6 +132,14 @@ class YamlSpace:
         codes = np.asarray(codes, dtype=np.int16)
         parts = [self._program.digests(codes[start : start + _CHUNK]) for start in range(0, len(codes), _CHUNK)]
         return np.concatenate(parts) if parts else np.empty(0, dtype="S32")
+
+    def graphs(self, codes: Codes) -> tuple[Graphs, Sequence[Label]]:
+        """The pruned graphs of rows, shape `(n, choice)`, all at once, and the labels that theirs are indices into."""
+        return self._program.graphs(np.asarray(codes, dtype=np.int16)), self._program.labels
+
+    def live_choices(self, codes: Codes) -> NDArray[np.bool_]:
+        """Which active choices have a say in the pruned graph, as those of dead edges have not; shape `(n, choice)`."""
+        return self._program.live_choices(np.asarray(codes, dtype=np.int16))
 
     def count(self) -> int:
         """Exact number of valid assignments.

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import itertools
 from dataclasses import replace
 
 import numpy as np
@@ -9,8 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gnas.architecture import Architecture, Node
-from gnas.predictors.features import STRUCTURAL, FeatureExtractor, Vocabulary, extractor_of_space
+from gnas.predictors.features import FeatureExtractor, extractor_of_space
+from gnas.predictors.features_degrees import degree_features
+from gnas.predictors.features_paths import paths
+from gnas.predictors.features_vocabulary import ROUTING, Vocabulary
+from gnas.predictors.features_walks import op_walks
 from gnas.predictors.graphs import GraphBatch
+from gnas.space import load_space
+from gnas.space.library import list_spaces
 from gnas.testing.chain import ChainSpace
 from gnas.testing.predictors import labelled
 
@@ -53,35 +58,54 @@ def relabelled(architecture: Architecture, rng: np.random.Generator) -> Architec
     return Architecture(nodes, tuple(place[i] for i in architecture.outputs), architecture.assignment)
 
 
+INDEX = {op: i for i, op in enumerate(OPS)}
+LENGTH = np.array([0.0, 1.0, 1.0, 0.0])
+
+
 @pytest.mark.parametrize("seed", range(20))
 def test_paths_equal_brute_force(seed: int) -> None:
     graphs = [random_graph(seed), random_graph(seed + 100), random_graph(seed + 200)]
-    weights = np.array([[0.0, 1.0, 1.0, 0.0], [0.0, 1.0, 0.0, 0.0], [0.0, 1.0, 1.0, 0.0]])
-    allowed = np.array([[True] * 4, [True] * 4, [True, True, False, True]])
-    batch = GraphBatch.of(graphs, {op: i for i, op in enumerate(OPS)})
-    shortest, longest, number, mean = batch.paths(weights, allowed)
-    for g, channel in itertools.product(range(3), range(3)):
-        weigh = dict(zip(OPS, weights[channel], strict=True))
-        may = dict(zip(OPS, allowed[channel], strict=True))
-        lengths = [sum(weigh[op] for op in path) for path in all_paths(graphs[g]) if all(may[op] for op in path)]
-        assert number[g, channel] == len(lengths)
-        assert shortest[g, channel] == min(lengths, default=np.inf)
-        assert longest[g, channel] == max(lengths, default=-np.inf)
-        assert mean[g, channel] == pytest.approx(np.mean(lengths) if lengths else 0.0)
+    sets = np.array([[True, True, False, True], [True, False, True, True], [True] * 4])
+    batch = GraphBatch.of(graphs)
+    found = paths(batch.ops(INDEX), batch.sources(), batch.outputs, LENGTH, sets)
+    for g, graph in enumerate(graphs):
+        whole = all_paths(graph)
+        for row, members in enumerate(sets):
+            may = dict(zip(OPS, members, strict=True))
+            lengths = [sum(LENGTH[INDEX[op]] for op in path) for path in whole if all(may[op] for op in path)]
+            assert found.number[g, row] == len(lengths)
+            assert found.shortest[g, row] == min(lengths, default=np.inf)
+            assert found.longest[g, row] == max(lengths, default=-np.inf)
+        for op in OPS:
+            times = [path.count(op) for path in whole]
+            assert found.least[g, INDEX[op]] == min(times)
+            assert found.most[g, INDEX[op]] == max(times)
+            assert found.mean[g, INDEX[op]] == pytest.approx(np.mean(times))
 
 
-def test_counts_degrees_and_edges_by_hand() -> None:
+def test_degrees_and_edges_by_hand() -> None:
     graph = Architecture(
         (Node("input"), Node("conv", (), (0,)), Node("conv", (), (0,)), Node("sum", (), (0, 1, 2))), (3,)
     )
-    batch = GraphBatch.of([graph], {op: i for i, op in enumerate(OPS)})
-    assert batch.op_counts().tolist() == [[1, 2, 0, 1]]
-    # Mean and maximum of in-degree, then of out-degree, for input, conv, pool, sum.
-    assert batch.degrees().tolist() == [[0, 0, 3, 3, 1, 1, 1, 1, 0, 0, 0, 0, 3, 3, 0, 0]]
-    edges = batch.edge_counts().reshape(4, 4)
-    assert edges[0].tolist() == [0, np.sqrt(2), 0, 1]
-    assert edges[1].tolist() == [0, 0, 0, np.sqrt(2)]
-    assert edges[2:].sum() == 0
+    batch = GraphBatch.of([graph])
+    ops, sources = batch.ops(INDEX), batch.sources()
+    found = degree_features(ops, sources, batch.outputs, np.array([True, False, False, True, False, False]))
+    at_inputs, at_outputs, hub_mean, hub_top, mean, top, own_mean, own_top = np.split(
+        found[0], np.cumsum([4, 4, 8, 8, 8, 8, 8])
+    )
+    assert at_inputs.tolist() == [0, 2, 0, 1]
+    assert at_outputs.tolist() == [1, 2, 0, 0]
+    # Input and sum route: what they read of each op, then what reads them.
+    assert hub_mean.tolist() == [0.5, 1, 0, 0, 0, 1, 0, 0.5]
+    assert hub_top.tolist() == [1, 2, 0, 0, 0, 2, 0, 1]
+    assert mean.tolist() == [0.75, 0.5, 0, 0, 0, 0.5, 0, 0.75]
+    assert top.tolist() == [1, 2, 0, 0, 0, 2, 0, 1]
+    # In- and out-degree of the nodes of each op.
+    assert own_mean.tolist() == own_top.tolist() == [0, 3, 1, 1, 0, 0, 3, 0]
+    edges, _ = op_walks(ops, sources, batch.outputs, np.array([False, False, False, True, False, False]), False)
+    assert edges[0, 1].tolist() == [2, 0, 0, 0, 0]  # Convolutions read the input, and
+    assert edges[0, 3].tolist() == edges[0, 4].tolist() == [1, 2, 0, 0, 0]  # the output all three, through the sum.
+    assert edges.sum() == 8
 
 
 @settings(deadline=None, max_examples=30)
@@ -111,23 +135,27 @@ def test_blocks_are_centred_and_of_order_one() -> None:
     assert features.shape[1] == extractor.slices[-1].stop
 
 
-def test_rows_of_codes_equal_architectures_and_are_decoded_once() -> None:
-    decoded: list[bytes] = []
+@pytest.mark.parametrize("name", list_spaces())
+def test_rows_of_codes_equal_architectures(name: str) -> None:
+    space = load_space(name)
+    extractor = FeatureExtractor.fit_space(space, 64)
+    codes = space.sample_codes(np.random.default_rng(1), 30)
+    straight, decoded = GraphBatch.of_codes(space, codes), GraphBatch.of([space.decode(row) for row in codes])
+    blocks, again = extractor.graph_blocks(straight), extractor.graph_blocks(decoded)
+    for block in blocks:
+        np.testing.assert_allclose(blocks[block], again[block], rtol=1e-9, atol=1e-12, err_msg=block)
+    np.testing.assert_array_equal(
+        extractor.features_of_codes(space, codes), extractor.features([space.decode(row) for row in codes])
+    )
 
-    class Counting(ChainSpace):
-        def decode(self, code: np.ndarray) -> Architecture:
-            decoded.append(code.tobytes())
-            return super().decode(code)
 
-    space = Counting()
+def test_a_space_without_graphs_of_its_own_is_decoded() -> None:
+    space = ChainSpace()
     codes = space.sample_codes(np.random.default_rng(0), 30)
     extractor = FeatureExtractor.fit(labelled(60)[0], space.choices)
-    by_codes = extractor.features_of_codes(space, codes)
-    assert len(decoded) == len(set(decoded))
-    first = len(decoded)
-    np.testing.assert_array_equal(extractor.features_of_codes(space, codes[::-1]), by_codes[::-1])
-    assert len(decoded) == first
-    np.testing.assert_array_equal(by_codes, extractor.features([space.decode(row) for row in codes]))
+    np.testing.assert_array_equal(
+        extractor.features_of_codes(space, codes), extractor.features([space.decode(row) for row in codes])
+    )
 
 
 def test_extractor_of_a_space_is_a_pure_function_of_it() -> None:
@@ -142,23 +170,23 @@ def test_numbers_and_words_among_parameters() -> None:
         return Architecture((Node("input"), Node("conv", (("norm", norm), ("width", width)), (0,))), (1,))
 
     extractor = FeatureExtractor.fit([graph(8, "batch"), graph(16, "layer"), graph(32, "batch")])
-    assert extractor.names == ("ops", "sizes")
-    assert extractor.vocabulary.labels == (("norm", "'batch'"), ("norm", "'layer'"))
-    widths = extractor.features([graph(8, "batch"), graph(16, "batch"), graph(64, "batch")])[:, extractor.slices[1]]
+    assert extractor.names == ("ops", "flow", "sizes")
+    assert extractor.vocabulary.words == (("norm", "'batch'"), ("norm", "'layer'"))
+    widths = extractor.features([graph(8, "batch"), graph(16, "batch"), graph(64, "batch")])[:, extractor.slices[-1]]
     assert (np.diff(widths, axis=0) > 0).all()
 
 
 def test_subsets() -> None:
-    few = Vocabulary((), ("a", "b", "input", "sum"), (), ())
-    assert few.subsets().tolist() == [
-        [False, False, True, True],
-        [True, False, True, True],
-        [False, True, True, True],
-        [True, True, True, True],
+    few = Vocabulary((), ("a", "b", "input", "stem", "sum"), frozenset({"stem"}), (), ())
+    assert few.subsets.tolist() == [
+        [False, False, True, True, True],
+        [True, False, True, True, True],
+        [False, True, True, True, True],
+        [True, True, True, True, True],
     ]
-    many = Vocabulary((), tuple("abcdefgh"), (), ())
-    assert len(many.subsets()) == 2
-    assert "input" in STRUCTURAL
+    many = Vocabulary((), tuple("abcdefgh"), frozenset(), (), ())
+    assert sorted(many.subsets.sum(axis=1).tolist()) == [1] * 8 + [7] * 8 + [8]
+    assert "input" in ROUTING
 
 
 def test_empty_and_unknown_graphs() -> None:

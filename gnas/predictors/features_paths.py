@@ -1,0 +1,120 @@
+"""Dynamic programmes along paths, for many graphs at once.
+
+Source: path and degree features after Kadlecová et al., "Surprisingly Strong Performance Prediction with Neural Graph
+Features" (GRAF), ICML 2024, arXiv:2404.16551, section 3. Deviations: any DAG instead of a few cells, paths from all
+inputs to all outputs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gnas.predictors.graphs import Floats, Singles, Source, read
+
+_EXACT_NODES = 120
+"""A DAG of so many nodes has at most 2^118 paths: these and their lengths fit single precision."""
+
+
+@dataclass(frozen=True, slots=True)
+class Paths:
+    """What there is to say about the paths of each graph, `(graph, channel)` each.
+
+    Attributes:
+        shortest, longest: Extreme lengths over paths confined to each set; +inf and −inf where there is no path.
+        number: Number of such paths.
+        least, most, mean: Extremes and mean, over all paths, of how often a path passes each op; +inf, −inf and 0
+            where there is no path.
+    """
+
+    shortest: Singles
+    longest: Singles
+    number: Floats
+    least: Singles
+    most: Singles
+    mean: Floats
+
+
+def paths(
+    ops: NDArray[np.int16],
+    sources: list[tuple[Source, ...]],
+    outputs: NDArray[np.bool_],
+    length: Floats,
+    sets: NDArray[np.bool_],
+) -> Paths:
+    """Follows all paths from any source to any output.
+
+    Args:
+        ops: Op of each node, `(node, graph)`; one past the ops for an op unknown, which is without length and allowed
+            everywhere, two past for no node.
+        sources: What each node reads, as `GraphBatch.sources` tells.
+        outputs: Which nodes are outputs, `(node, graph)`.
+        length: Length of each op, `(op,)`.
+        sets: Sets of ops that paths may be confined to, `(set, op)`; the last has all ops.
+    """
+    (size, n), (n_sets, n_ops) = ops.shape, sets.shape
+    width = n_sets + n_ops
+    exact = np.float32 if size <= _EXACT_NODES else np.float64
+    step, factor = _tables(length, sets, exact)
+    # Shortest and minus longest paths are both minima and share their steps, as numbers and masses do.
+    extrema = np.full((size + 1, n, 2 * width), np.inf, dtype=np.float32)
+    sums = np.zeros((size + 1, n, width), dtype=exact)
+    best = np.full((n, 2 * width), np.inf, dtype=np.float32)
+    total = np.zeros((n, width))
+    for i, slots in enumerate(sources):
+        extremum, sum_ = extrema[i], sums[i]
+        for slot in slots:
+            np.minimum(extremum, read(extrema, slot), out=extremum)
+            sum_ += read(sums, slot)
+        starts = _starts(i, slots, size, n)
+        if starts is not None:
+            extremum[starts] = 0.0
+            sum_[starts, :n_sets] = 1.0
+        extremum += step[ops[i]]
+        sum_[:, :n_sets] *= factor[ops[i], :n_sets]
+        sum_[:, n_sets:] += sum_[:, n_sets - 1 : n_sets] * factor[ops[i], n_sets:]
+        ends = outputs[i]
+        if ends.all():
+            np.minimum(best, extremum, out=best)
+            total += sum_
+        elif ends.any():
+            best[ends] = np.minimum(best[ends], extremum[ends])
+            total[ends] += sum_[ends]
+    shortest, longest = best[:, :width], -best[:, width:]
+    number = total[:, :n_sets]
+    return Paths(
+        shortest[:, :n_sets],
+        longest[:, :n_sets],
+        number,
+        shortest[:, n_sets:],
+        longest[:, n_sets:],
+        total[:, n_sets:] / np.maximum(number[:, -1:], 1.0),
+    )
+
+
+def _starts(i: int, slots: tuple[Source, ...], size: int, n: int) -> NDArray[np.bool_] | slice | None:
+    """Graphs in which node `i` reads nothing; None if it reads something in all."""
+    if not slots:
+        return slice(None)
+    idle = np.ones(n, dtype=np.bool_)
+    for slot in slots:
+        if isinstance(slot, int):
+            return None
+        idle &= slot >= size * n
+    return idle if idle.any() else None
+
+
+def _tables(length: Floats, sets: NDArray[np.bool_], exact: type[np.floating]) -> tuple[Singles, NDArray[np.floating]]:
+    """What an op adds to extremes, `(op + 2, 2 * channel)`, and by what it multiplies sums, `(op + 2, channel)`."""
+    n_sets, n_ops = sets.shape
+    weight = np.zeros((n_ops + 2, n_sets + n_ops))
+    weight[:n_ops, :n_sets] = length[:, None]
+    weight[:n_ops, n_sets:] = np.eye(n_ops)
+    allowed = np.ones(weight.shape, dtype=np.bool_)
+    allowed[:n_ops, :n_sets] = sets.T
+    allowed[-1] = False
+    step = np.concatenate([np.where(allowed, weight, np.inf), np.where(allowed, -weight, np.inf)], axis=1)
+    factor = np.concatenate([allowed[:, :n_sets].astype(np.float64), weight[:, n_sets:]], axis=1)
+    return step.astype(np.float32), factor.astype(exact)
