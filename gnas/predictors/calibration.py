@@ -13,6 +13,7 @@ LEVELS = np.arange(0.05, 0.951, 0.05)
 """Levels of central intervals at which calibration is measured."""
 
 _NORMAL_ROWS = 15.0
+_NORMAL_MEDIAN = float(ndtri(0.75))
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +42,9 @@ class Conformal:
         n = len(self.ratios)
         if n == 0:
             return normal
-        # Heavy tails must not widen the middle: the spread is read off the ratios' own normal quantiles.
-        spread = float(np.sqrt(np.mean(np.minimum(self.ratios, 3.0) ** 2)))
+        # Heavy tails must not widen the middle.
+        typical = max(float(np.median(self.ratios)) / _NORMAL_MEDIAN, 1e-12)
+        spread = float(np.sqrt(np.mean(np.minimum(self.ratios, 3.0 * typical) ** 2)))
         rank = level * (n + 1) - 1
         if rank > n - 1:
             return max(float(self.ratios[-1]), normal * spread)
