@@ -24,7 +24,7 @@ DEFAULT_NETWORK: Mapping[str, Value] = {
     "descriptors": 128,
     "raw_descriptors": False,
     "fingerprints": 0,
-    "members": 1,
+    "head": "head",
     "head_depth": 1,
     "head_width": 128,
 }
@@ -40,22 +40,41 @@ DESCRIPTOR_ENSEMBLE: Mapping[str, Value] = {
     "descriptors": 0,
     "raw_descriptors": True,
     "fingerprints": 0,
+    "head": "shared_head",
     "members": 8,
     "head_depth": 2,
     "head_width": 128,
 }
 """Perceptrons on descriptors and the mean atom: no message passing, trained in seconds, hard to beat on small data."""
 
-FINGERPRINT_ENSEMBLE: Mapping[str, Value] = {**DESCRIPTOR_ENSEMBLE, "fingerprints": 256, "dropout": 0.3}
-"""The same with Morgan fingerprints."""
+
+PACKED_ENSEMBLE: Mapping[str, Value] = {
+    **DESCRIPTOR_ENSEMBLE,
+    "head": "packed_head",
+    "members": 16,
+    "part": 0.5,
+    "head_width": 64,
+}
+"""Perceptrons with weights of their own, each on half of the descriptors: what forests do, with networks."""
+
+FINGERPRINT_ENSEMBLE: Mapping[str, Value] = {
+    **PACKED_ENSEMBLE,
+    "fingerprints": 128,
+    "fingerprint_branch": "random_projection",
+}
+"""The same with Morgan fingerprints, projected at random."""
 
 GINE_ENSEMBLE: Mapping[str, Value] = {**DEFAULT_NETWORK, "depth": 2, "readout": "mean", "descriptors": 0} | {
     "raw_descriptors": True,
+    "head": "shared_head",
     "members": 8,
     "head_depth": 2,
     "dropout": 0.2,
 }
 """GINE whose read-out and descriptors enter a head of eight members."""
+
+GINE_PACKED: Mapping[str, Value] = {**GINE_ENSEMBLE, "head": "packed_head", "part": 1.0}
+"""The same with members that have weights of their own."""
 
 DMPNN: Mapping[str, Value] = {
     "hidden": 128,
@@ -72,16 +91,18 @@ DMPNN: Mapping[str, Value] = {
     "descriptors": 0,
     "raw_descriptors": True,
     "fingerprints": 0,
-    "members": 1,
+    "head": "head",
     "head_depth": 1,
     "head_width": 256,
 }
 """D-MPNN with descriptors. Source: Yang et al. 2019, doi:10.1021/acs.jcim.9b00237."""
 
 STARTING_POINTS: tuple[Mapping[str, Value], ...] = (
-    DEFAULT_NETWORK,
-    DESCRIPTOR_ENSEMBLE,
-    GINE_ENSEMBLE,
     FINGERPRINT_ENSEMBLE,
+    GINE_ENSEMBLE,
+    PACKED_ENSEMBLE,
+    DESCRIPTOR_ENSEMBLE,
+    GINE_PACKED,
+    DEFAULT_NETWORK,
     DMPNN,
 )

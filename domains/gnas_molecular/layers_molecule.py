@@ -62,6 +62,29 @@ class Update(nn.Module):
         return result
 
 
+class RandomProjection(nn.Module):
+    """Rows times a random matrix that is never trained: angles and distances nearly stay, and there is nothing to fit.
+
+    Thousands of fingerprint bits and a few hundred molecules let a trained layer learn them by heart; this one cannot.
+    Source: Johnson and Lindenstrauss 1984; Achlioptas 2003, doi:10.1016/S0022-0000(03)00025-4.
+
+    Args:
+        channels: Features of a row.
+        width: Features of the result.
+        scale: Standard deviation of a feature of the result for a row of length 1.
+    """
+
+    matrix: Tensor
+
+    def __init__(self, channels: int, width: int, scale: float) -> None:
+        super().__init__()
+        self.register_buffer("matrix", torch.randn(channels, width) * scale)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Rows `(row, width)`."""
+        return x @ self.matrix
+
+
 class VirtualNode(nn.Module):
     """A node joined to all atoms of its molecule: it gathers their sum and tells all of them. Source: Gilmer et al.
     2017, section 5.2, arXiv:1704.01212. Deviation: what it remembers between layers, it remembers in the atoms.

@@ -46,7 +46,7 @@ def molecular_ops(degree_histogram: Sequence[int], n_targets: int = 1) -> Mappin
 
     Args:
         degree_histogram: Number of atoms of the training part by degree, for PNA's scalers.
-        n_targets: Width of what `head` returns.
+        n_targets: Width of what the heads return.
     """
     atoms = sum(degree_histogram)
     log_degree = sum(count * math.log(degree + 1) for degree, count in enumerate(degree_histogram))
@@ -55,14 +55,7 @@ def molecular_ops(degree_histogram: Sequence[int], n_targets: int = 1) -> Mappin
         *_convolutions(),
         _with_bonds("pna", pna, {"width": None, "towers": 4}, divisor="towers"),
         *_structure(),
-        SimpleOp(
-            "head",
-            partial(_head_type, n_targets),
-            partial(_head, n_targets),
-            {"width": 128, "depth": 1, "activation": "relu", "dropout": 0.0, "norm": False, "members": 1},
-            {"activation": _KINDS},
-            arity=(1, None),
-        ),
+        *_heads(n_targets),
     )
     return {**GENERIC_OPS, **{op.name: op for op in ops}}
 
@@ -112,6 +105,7 @@ def _structure() -> tuple[SimpleOp, ...]:
             arity=(1, 2),
             context=_BY_MOLECULE,
         ),
+        SimpleOp("random_projection", _projected, _random_projection, {"width": 128, "scale": 0.2}),
         SimpleOp("virtual_node", _same_atoms, _virtual_node, active, kinds, context=_BY_MOLECULE),
         SimpleOp(
             "attention",
@@ -127,6 +121,20 @@ def _structure() -> tuple[SimpleOp, ...]:
             {"mode": "sum", "steps": 2, "dropout": 0.0},
             {"mode": _READOUTS},
             context=_BY_MOLECULE,
+        ),
+    )
+
+
+def _heads(n_targets: int) -> tuple[SimpleOp, ...]:
+    plain: Params = {"width": 128, "depth": 1, "activation": "relu", "dropout": 0.0, "norm": False}
+    several: Params = {**plain, "members": 8}
+    kinds, any_number = {"activation": _KINDS}, (1, None)
+    of, ensemble = partial(_head_type, n_targets), partial(_ensemble_type, n_targets)
+    return (
+        SimpleOp("head", of, partial(_head, n_targets), plain, kinds, any_number),
+        SimpleOp("shared_head", ensemble, partial(_shared_head, n_targets), several, kinds, any_number),
+        SimpleOp(
+            "packed_head", ensemble, partial(_packed_head, n_targets), {**several, "part": 0.5}, kinds, any_number
         ),
     )
 
@@ -204,6 +212,12 @@ def _embedded(inputs: tuple[TensorType, ...], params: Params) -> TensorType:
     return with_features(side_by_side(inputs, params), _width(inputs, params))
 
 
+def _projected(inputs: tuple[TensorType, ...], params: Params) -> TensorType:
+    if not inputs[0].dtype.startswith("float"):
+        raise InvalidShapeError("input", f"{inputs[0]} of {inputs[0].dtype}", "a floating-point value")
+    return with_features(inputs[0], _width(inputs, params))
+
+
 def _read_out_type(inputs: tuple[TensorType, ...], params: Params) -> TensorType:
     _check_steps(params)
     mode = str(params["mode"])
@@ -215,11 +229,17 @@ def _head_type(n_targets: int, inputs: tuple[TensorType, ...], params: Params) -
     _rows(side_by_side(inputs, params), "molecule")
     if not whole(params, "width"):
         raise InvalidShapeError("parameter", "width=0", "1 or more")
-    if whole(params, "members") < 1 or (whole(params, "members") > 1 and not whole(params, "depth")):
-        raise InvalidShapeError(
-            "parameter", f"members={params['members']}", "1 or more; several need a hidden layer (depth 1 or more)"
-        )
     return TensorType("molecules", ("molecule", n_targets))
+
+
+def _ensemble_type(n_targets: int, inputs: tuple[TensorType, ...], params: Params) -> TensorType:
+    for name in ("members", "depth"):
+        if whole(params, name) < 1:
+            raise InvalidShapeError("parameter", f"{name}={params[name]}", "1 or more")
+    part = params.get("part", 1.0)
+    if not 0 < float(str(part)) <= 1:
+        raise InvalidShapeError("parameter", f"part={part}", "above 0 and at most 1")
+    return _head_type(n_targets, inputs, params)
 
 
 def _gcn(inputs: tuple[TensorType, ...], params: Params) -> Layer:
@@ -298,6 +318,12 @@ def _update(inputs: tuple[TensorType, ...], params: Params) -> Layer:
     return Layer(Update, {"channels": features(inputs[0]), **params})
 
 
+def _random_projection(inputs: tuple[TensorType, ...], params: Params) -> Layer:
+    from gnas_molecular.layers_molecule import RandomProjection
+
+    return Layer(RandomProjection, {"channels": features(inputs[0]), **params})
+
+
 def _virtual_node(inputs: tuple[TensorType, ...], params: Params) -> Layer:
     from gnas_molecular.layers_molecule import VirtualNode
 
@@ -324,18 +350,24 @@ def _read_out(inputs: tuple[TensorType, ...], params: Params) -> Layer:
     return Layer(layers.AttentiveReadOut, {"channels": channels, "steps": steps, "dropout": dropout})
 
 
+def _head_arguments(n_targets: int, inputs: tuple[TensorType, ...], params: Params) -> dict[str, object]:
+    channels, activation = features(side_by_side(inputs, params)), ACTIVATIONS[str(params["activation"])]
+    return {"channels": channels, **params, "activation": activation, "out": n_targets}
+
+
 def _head(n_targets: int, inputs: tuple[TensorType, ...], params: Params) -> Layer:
     from gnas.layers import Perceptron
+
+    return Layer(Perceptron, _head_arguments(n_targets, inputs, params))
+
+
+def _shared_head(n_targets: int, inputs: tuple[TensorType, ...], params: Params) -> Layer:
     from gnas_molecular.layers_head import EnsembleHead
 
-    activation = ACTIVATIONS[str(params["activation"])]
-    kwargs: dict[str, object] = {
-        "channels": features(side_by_side(inputs, params)),
-        **params,
-        "activation": activation,
-        "out": n_targets,
-    }
-    if params["members"] == 1:
-        del kwargs["members"]
-        return Layer(Perceptron, kwargs)
-    return Layer(EnsembleHead, kwargs)
+    return Layer(EnsembleHead, _head_arguments(n_targets, inputs, params))
+
+
+def _packed_head(n_targets: int, inputs: tuple[TensorType, ...], params: Params) -> Layer:
+    from gnas_molecular.layers_head import PackedHead
+
+    return Layer(PackedHead, _head_arguments(n_targets, inputs, params))

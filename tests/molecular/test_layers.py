@@ -11,6 +11,7 @@ from gnas_molecular.layers_attention import AttentiveFP, GatedUpdate, GATv2, Mol
 from gnas_molecular.layers_molecule import (
     AttentionReadOut,
     Embedding,
+    RandomProjection,
     ReadOut,
     Set2SetReadOut,
     Update,
@@ -203,3 +204,12 @@ def test_embedding_of_two_inputs_is_a_sum_of_embeddings() -> None:
     a, b = torch.randn(6, 3), torch.randn(6, 2)
     first, second = layer.linear.weight[:, :3], layer.linear.weight[:, 3:]
     torch.testing.assert_close(layer(a, b), a @ first.T + b @ second.T + layer.linear.bias)
+
+
+def test_a_random_projection_keeps_distances_and_trains_nothing() -> None:
+    torch.manual_seed(0)
+    layer, x = RandomProjection(300, 2000, 2000**-0.5), torch.randn(6, 300)
+    ratio = torch.pdist(layer(x)) / torch.pdist(x)
+    assert bool(((ratio > 0.9) & (ratio < 1.1)).all())
+    assert not list(layer.parameters())
+    assert set(layer.state_dict()) == {"matrix"}

@@ -1,12 +1,6 @@
 import pytest
 import torch
-from gnas_molecular.layers_head import EnsembleHead, SharedLinear
-from gnas_molecular.ops import molecular_ops
-
-from gnas.errors import InvalidShapeError
-from gnas.ops import TensorType
-
-MOLECULES = TensorType("molecules", ("molecule", 5))
+from gnas_molecular.layers_head import EnsembleHead, PackedHead, SharedLinear
 
 
 def head(members: int = 3, depth: int = 2) -> EnsembleHead:
@@ -44,9 +38,43 @@ def test_several_inputs_stand_side_by_side() -> None:
     torch.testing.assert_close(network(x[:, :2], x[:, 2:]), network(x))
 
 
-def test_several_members_need_a_hidden_layer() -> None:
-    op = molecular_ops((1, 2, 3))["head"]
-    with pytest.raises(InvalidShapeError, match="hidden layer"):
-        op.infer(
-            (MOLECULES,), {"width": 8, "depth": 0, "activation": "relu", "dropout": 0.0, "norm": False, "members": 4}
-        )
+def packed(part: float = 0.5, channels: int = 5) -> PackedHead:
+    torch.manual_seed(0)
+    return PackedHead(channels, 8, 2, "ReLU", 0.0, 2, False, 3, part)
+
+
+def test_the_result_of_a_packed_head_is_the_mean_of_the_members() -> None:
+    network, x = packed(), torch.randn(7, 5)
+    each = network.train()(x)
+    assert each.shape == (7, 3, 2)
+    torch.testing.assert_close(network.eval()(x), each.mean(1))
+    torch.testing.assert_close(network(x[:, :2], x[:, 2:]), network(x))
+
+
+@pytest.mark.parametrize(("part", "read"), [(0.5, 5), (0.05, 1), (1.0, 10)])
+def test_a_member_reads_its_part_of_the_inputs_only(part: float, read: int) -> None:
+    network = packed(part, 10).train()
+    x = torch.randn(4, 10, requires_grad=True)
+    seen = []
+    for member in range(3):
+        (grad,) = torch.autograd.grad(network(x)[:, member].sum(), x)
+        seen.append(tuple((grad != 0).any(0).tolist()))
+    assert [sum(columns) for columns in seen] == [read] * 3
+    assert len(set(seen)) > 1 or part == 1.0
+
+
+def test_members_of_a_packed_head_share_no_weights() -> None:
+    network = packed().train()
+    network(torch.randn(7, 5))[:, 0].sum().backward()
+    for name, parameter in network.named_parameters():
+        assert parameter.grad is not None
+        assert bool((parameter.grad[0] != 0).any()), name
+        assert bool((parameter.grad[1:] == 0).all()), name
+
+
+def test_what_a_member_reads_is_kept_with_the_weights() -> None:
+    network, other = packed().eval(), packed().eval()
+    other.mask.zero_()
+    other.load_state_dict(network.state_dict())
+    x = torch.randn(3, 5)
+    torch.testing.assert_close(other(x), network(x))

@@ -42,6 +42,7 @@ CONVOLUTIONS: list[tuple[str, Params]] = [
 ON_ATOMS: list[tuple[str, Params]] = [
     ("embed", {"width": 5}),
     *[("update", {"norm": norm, "dropout": 0.1}) for norm in ("none", "batch", "layer", "graph")],
+    ("random_projection", {"width": 5}),
     ("virtual_node", {}),
     ("attention", {"heads": 2}),
     *[("readout", {"mode": m}) for m in ("sum", "mean", "max", "mean_max", "sum_mean_max", "attention")],
@@ -209,6 +210,11 @@ def test_onnx_runtime_gives_the_same_for_other_numbers_of_atoms_bonds_and_molecu
         ("readout", (INPUTS["batch"],), {}, "one row for every atom"),
         ("head", (X,), {}, "one row for every molecule"),
         ("head", (MOLECULES,), {"width": 0}, "width=0"),
+        ("shared_head", (MOLECULES,), {"depth": 0}, "depth=0, expected 1 or more"),
+        ("shared_head", (MOLECULES,), {"members": 0}, "members=0, expected 1 or more"),
+        ("packed_head", (MOLECULES,), {"depth": 0}, "depth=0, expected 1 or more"),
+        ("packed_head", (MOLECULES,), {"part": 0.0}, "part=0.0, expected above 0 and at most 1"),
+        ("packed_head", (MOLECULES,), {"part": 1.5}, "part=1.5, expected above 0 and at most 1"),
     ],
 )
 def test_what_does_not_fit_is_refused(name: str, inputs: tuple[TensorType, ...], params: Params, message: str) -> None:
@@ -223,6 +229,17 @@ def test_the_head_joins_branches_and_gives_the_targets(depth: int) -> None:
     assert op.infer(inputs, params) == TensorType("molecules", ("molecule", 3))
     module = op.layer(inputs, params).build()
     assert module(torch.randn(5, 8), torch.randn(5, 19)).shape == (5, 3)
+
+
+@pytest.mark.parametrize("name", ["shared_head", "packed_head"])
+def test_a_head_of_several_members_gives_the_targets(name: str) -> None:
+    inputs = (MOLECULES, INPUTS["descriptors"])
+    params: Params = {"depth": 1, "width": 4, "norm": True, "members": 6}
+    assert OPS[name].infer(inputs, params) == TensorType("molecules", ("molecule", 3))
+    module = OPS[name].layer(inputs, params).build()
+    values = torch.randn(5, 8), torch.randn(5, 19)
+    assert module.train()(*values).shape == (5, 6, 3)
+    assert module.eval()(*values).shape == (5, 3)
 
 
 def test_pna_is_bound_to_the_degrees_it_was_given() -> None:
