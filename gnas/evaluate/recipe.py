@@ -18,6 +18,8 @@ class Recipe(BaseModel):
         warmup: Fraction of steps over which the learning rate rises linearly.
         epochs: Most epochs.
         patience: Epochs without a better validation value before stopping; None trains all epochs.
+        smoothing: Epochs over whose validation values the mean is taken, an epoch's own and those just before it, where
+            epochs are compared; 1 for none. A small validation part makes a single epoch's value a matter of luck.
         batch_size: Examples per step; halved when memory runs out.
         loss: `auto` (the task's own), `mse`, `mae`, `huber`, `bce`, `cross_entropy`.
         class_weights: `none` or `balanced`.
@@ -35,6 +37,7 @@ class Recipe(BaseModel):
     warmup: float = Field(default=0.05, ge=0, lt=1)
     epochs: int = Field(default=40, ge=1)
     patience: int | None = Field(default=None, ge=1)
+    smoothing: int = Field(default=1, ge=1)
     batch_size: int = Field(default=64, ge=1)
     loss: Literal["auto", "mse", "mae", "huber", "bce", "cross_entropy"] = "auto"
     class_weights: Literal["none", "balanced"] = "none"

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from statistics import fmean
 
 import torch
 from torch import Tensor, nn
@@ -81,7 +82,8 @@ def train(
         network: Called with the tensors of `Batch.inputs` in the order of `task.inputs`.
         task: Gives batches, loss and scores; `test` is never touched.
         recipe: How.
-        objective: The validation metric that early stopping and the choice of the best epoch follow.
+        objective: The validation metric that early stopping and the choice of the best epoch follow, smoothed as the
+            recipe says.
         device: `cpu`, `cuda`, …
         limits: Time and memory.
         seed: Of batch order and dropout.
@@ -189,7 +191,7 @@ class _Run:
         if recipe.ema is not None:
             self._ema = tuple(flat.detach().clone() for flat in self.flat.flats)
         best: tuple[Tensor, ...] | None = None
-        stalled = 0
+        reached, stalled = math.nan, 0
         for epoch in range(stop_after if stop_after is not None else recipe.epochs):
             self._epoch(optimizer, factor, epoch * steps, generator)
             self.epochs = epoch + 1
@@ -200,8 +202,10 @@ class _Run:
             self.curve.append(value)
             if on_epoch is not None:
                 on_epoch(self.epochs, value)
-            if best is None or self.objective.better(value, self.values[self.objective.name]):
-                best, self.values, self.best_epoch, stalled = weights, values, self.epochs, 0
+            smoothed = fmean(self.curve[-recipe.smoothing :])
+            if best is None or self.objective.better(smoothed, reached):
+                best, self.values, self.best_epoch = weights, values, self.epochs
+                reached, stalled = smoothed, 0
             else:
                 stalled += 1
                 if recipe.schedule == "plateau" and stalled % PLATEAU_PATIENCE == 0:

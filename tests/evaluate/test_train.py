@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -59,6 +60,16 @@ def test_it_learns_and_keeps_the_best_epoch() -> None:
     assert result.values["rmse"] == best
     assert result.best_epoch == result.curve.index(best) + 1
     assert TASK.score("validation", predict(model, TASK, "validation"))["rmse"] == pytest.approx(best, abs=1e-6)
+
+
+@pytest.mark.parametrize("window", [2, 5])
+def test_epochs_are_compared_by_their_smoothed_values(window: int) -> None:
+    model = network()
+    result = fit(model, epochs=12, learning_rate=0.1, smoothing=window)
+    means = [float(np.mean(result.curve[max(0, end - window) : end])) for end in range(1, 13)]
+    assert result.best_epoch == 1 + int(np.argmin(means))
+    assert result.values["rmse"] == result.curve[result.best_epoch - 1]
+    assert TASK.score("validation", predict(model, TASK, "validation"))["rmse"] == pytest.approx(result.values["rmse"])
 
 
 def test_early_stopping_waits_for_patience() -> None:
