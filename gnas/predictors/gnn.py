@@ -1,0 +1,275 @@
+"""A graph neural network as a predictor: a small ensemble of flow encoders, pretrained on the space without labels."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from typing import Any, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from gnas.architecture import Architecture
+from gnas.errors import InvalidShapeError
+from gnas.predictors.features import extractor_of_space
+from gnas.predictors.gnn_flow import FlowEncoder, Scorer
+from gnas.predictors.gnn_labels import label_vectors
+from gnas.predictors.gnn_plan import FlowPlan
+from gnas.predictors.gnn_train import Training, finetune, pretrain
+from gnas.predictors.graphs import Floats, GraphBatch, Singles
+from gnas.predictors.protocol import Vector
+from gnas.predictors.ranks import RankGaussian
+from gnas.space.protocol import Codes, Space
+
+_CHUNK = 2048
+_LEAST = 8
+"""With fewer labels nothing is held out, and the scatter of new labels is taken to be that of all."""
+_HELD_OUT = 0.1
+_UNLABELLED = 2000
+_REMEMBERED = 8
+
+
+@dataclass(frozen=True, slots=True)
+class GnnSettings:
+    """Sizes and lengths.
+
+    Attributes:
+        width: Of the states of nodes.
+        rounds: Forward and backward passes over a graph.
+        hidden: Width of the layer between embedding and score.
+        steps, rate: Of training on labels.
+        pretrain_steps, pretrain_rate: Of training on the space; the encoder so made is remembered for later fits.
+        tuned_rate: In place of `rate`, once pretrained.
+    """
+
+    width: int = 32
+    rounds: int = 1
+    hidden: int = 64
+    steps: int = 200
+    rate: float = 3e-3
+    pretrain_steps: int = 400
+    pretrain_rate: float = 3e-3
+    tuned_rate: float = 1e-3
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    """A fit: the networks, the scale of labels, and the variance of labels around a member that did not see them."""
+
+    scorer: Scorer
+    ranks: RankGaussian
+    noise: float
+
+
+class GnnPredictor:
+    """Flow encoders in an ensemble, trained to rank and to regress; a `Predictor`.
+
+    The mean is that of the members' scores on the rank-Gaussian scale of the labels, in units again. The variance is
+    that between members plus one of new labels: each member leaves out a tenth of the labels, and their squared errors
+    are its estimate.
+
+    Args:
+        space: Where unlabelled architectures for pretraining come from. None: no pretraining, and only `fit` and
+            `predict`.
+        seed: Of weights and orders; same seed, same labels, same predictions, bit for bit with one thread.
+        members: Networks in the ensemble.
+        pretrain: Whether encoders are pretrained on the space.
+        settings: Sizes and lengths.
+    """
+
+    def __init__(
+        self,
+        space: Space | None,
+        *,
+        seed: int = 0,
+        members: int = 3,
+        pretrain: bool = True,
+        settings: GnnSettings | None = None,
+    ) -> None:
+        self.space = space
+        self.seed = seed
+        self.members = members
+        self.pretrain = pretrain
+        self.settings = settings or GnnSettings()
+        self._fitted: _State | None = None
+
+    def fit(self, architectures: Sequence[Architecture], values: Vector) -> Self:
+        """Fits on finite `values`, shape `(n,)`, n ≥ 1.
+
+        Raises:
+            InvalidShapeError: No architectures, another number of values, or values that are not finite.
+        """
+        checked = _checked(values, len(architectures))
+        return self._fit(GraphBatch.of([architecture.pruned() for architecture in architectures]), checked)
+
+    def fit_codes(self, codes: Codes, values: Vector) -> Self:
+        """The same for rows of codes, `(n, choice)`."""
+        checked = _checked(values, len(codes))
+        return self._fit(GraphBatch.of_codes(self._space(), codes), checked)
+
+    def predict(self, architectures: Sequence[Architecture]) -> tuple[Vector, Vector]:
+        """Mean and standard deviation, `(n,)` each, in the units of the values."""
+        state = self._state()
+        pruned = [architecture.pruned() for architecture in architectures]
+        parts = (GraphBatch.of(pruned[i : i + _CHUNK]) for i in range(0, len(pruned), _CHUNK))
+        return state.ranks.moments(*_latent(state, parts))
+
+    def predict_codes(self, codes: Codes) -> tuple[Vector, Vector]:
+        """The same for rows of codes, `(n, choice)`."""
+        return self._state().ranks.moments(*self.predict_latent(codes))
+
+    def predict_latent(self, codes: Codes) -> tuple[Vector, Vector]:
+        """Mean and standard deviation of new labels on the rank-Gaussian scale, `(n,)` each."""
+        return _latent(self._state(), self._parts(codes))
+
+    def embed_codes(self, codes: Codes) -> Floats:
+        """What the fitted networks make of rows of codes, `(n, member * hidden)`: features for another model."""
+        scorer = self._state().scorer
+        return _stacked(self._parts(codes), scorer.hidden, scorer.inner.shape[2] * self.members)
+
+    def embed_unlabelled(self, codes: Codes) -> Floats:
+        """What the encoders know of rows before any label, `(n, member * 4 * width)`: a pure function of the space."""
+        encoder = self._encoder()
+        return _stacked(self._parts(codes), encoder, encoder.out_width * self.members)
+
+    def state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+        """The fit as arrays and plain values, for `from_state`."""
+        state = self._state()
+        arrays = {name: value.detach().numpy().copy() for name, value in state.scorer.state_dict().items()}
+        arrays |= {f"ranks.{name}": getattr(state.ranks, name) for name in ("z", "knots_z", "knots_y")}
+        facts = {
+            "seed": self.seed,
+            "members": self.members,
+            "pretrain": self.pretrain,
+            "settings": asdict(self.settings),
+            "slope": state.ranks.slope,
+            "noise": state.noise,
+        }
+        return arrays, facts
+
+    @classmethod
+    def from_state(cls, space: Space | None, arrays: Mapping[str, NDArray[Any]], facts: Mapping[str, Any]) -> Self:
+        """The predictor whose `state` this was."""
+        settings = GnnSettings(**facts["settings"])
+        made = cls(space, seed=facts["seed"], members=facts["members"], pretrain=facts["pretrain"], settings=settings)
+        scorer = Scorer(made._fresh_encoder(), settings.hidden, 0).eval()
+        own = {name: torch.from_numpy(np.array(v)) for name, v in arrays.items() if not name.startswith("ranks.")}
+        scorer.load_state_dict(own)
+        z, knots_z, knots_y = (np.array(arrays[f"ranks.{name}"]) for name in ("z", "knots_z", "knots_y"))
+        made._fitted = _State(scorer, RankGaussian(z, knots_z, knots_y, facts["slope"]), facts["noise"])
+        return made
+
+    def _fit(self, graphs: GraphBatch, values: Vector) -> Self:
+        settings, n = self.settings, len(values)
+        ranks = RankGaussian.fit(values)
+        pretrained = self.pretrain and self.space is not None
+        with _one_thread():
+            scorer = Scorer(self._encoder() if pretrained else self._fresh_encoder(), settings.hidden, self.seed)
+            weights = _shares(self.members, n, self.seed)
+            training = Training(settings.steps, settings.tuned_rate if pretrained else settings.rate)
+            finetune(scorer, graphs, ranks.z, weights, training, self.seed)
+            scorer.eval()
+            with torch.no_grad():
+                scores = scorer(FlowPlan.of(graphs), torch.from_numpy(label_vectors(graphs.table))).double().numpy()
+        out = weights == 0.0
+        errors = (np.broadcast_to(ranks.z, scores.shape) - scores)[out] ** 2
+        self._fitted = _State(scorer, ranks, float(errors.mean()) if len(errors) else 1.0)
+        return self
+
+    def _fresh_encoder(self) -> FlowEncoder:
+        return FlowEncoder(self.members, self.settings.width, self.settings.rounds, self.seed)
+
+    def _encoder(self) -> FlowEncoder:
+        """A fresh copy of the encoder pretrained on the space."""
+        space, settings = self._space(), self.settings
+        key = (space.fingerprint, self.seed, self.members, settings)
+        weights = _remembered(key, lambda: _pretrained(space, self._fresh_encoder(), settings, self.seed))
+        encoder = self._fresh_encoder()
+        encoder.load_state_dict(weights)
+        return encoder
+
+    def _parts(self, codes: Codes) -> Iterator[GraphBatch]:
+        return (GraphBatch.of_codes(self._space(), codes[i : i + _CHUNK]) for i in range(0, len(codes), _CHUNK))
+
+    def _space(self) -> Space:
+        if self.space is None:
+            raise InvalidShapeError("GnnPredictor", "codes, but no space", "architectures, or a space when made")
+        return self.space
+
+    def _state(self) -> _State:
+        if self._fitted is None:
+            raise InvalidShapeError("GnnPredictor.predict", "no fit", "a call of fit before predict")
+        return self._fitted
+
+
+def _checked(values: Vector, n: int) -> Vector:
+    values = np.asarray(values, dtype=np.float64)
+    if n == 0 or values.shape != (n,) or not np.isfinite(values).all():
+        expected = f"one finite value for each of {n} (at least one) architectures"
+        raise InvalidShapeError("GnnPredictor.fit", f"values of shape {values.shape}", expected)
+    return values
+
+
+def _shares(members: int, n: int, seed: int) -> Singles:
+    """Weight of each label for each member: 0 for the tenth that it leaves out, `(member, label)`."""
+    weights = np.ones((members, n), dtype=np.float32)
+    if n >= _LEAST:
+        rng = np.random.default_rng((seed, 1))
+        for row in weights:
+            row[rng.permutation(n)[: max(1, round(_HELD_OUT * n))]] = 0.0
+    return weights
+
+
+def _latent(state: _State, parts: Iterator[GraphBatch]) -> tuple[Vector, Vector]:
+    scores = _stacked(parts, lambda *what: state.scorer(*what)[..., None], state.scorer.encoder.members)
+    return scores.mean(axis=1), np.sqrt(scores.var(axis=1) + state.noise)
+
+
+def _stacked(parts: Iterator[GraphBatch], module: Callable[..., torch.Tensor], width: int) -> Floats:
+    """Outputs `(member, graph, column)` of a module on batches, as rows `(graph, member * column)`."""
+    rows = [np.zeros((0, width))]
+    with torch.no_grad(), _one_thread():
+        for graphs in parts:
+            out = module(FlowPlan.of(graphs), torch.from_numpy(label_vectors(graphs.table)))
+            rows.append(out.transpose(0, 1).reshape(graphs.n_graphs, width).double().numpy())
+    return np.concatenate(rows)
+
+
+def _pretrained(space: Space, encoder: FlowEncoder, settings: GnnSettings, seed: int) -> dict[str, torch.Tensor]:
+    codes = space.sample_codes(np.random.default_rng((seed, 2)), _UNLABELLED)
+    extractor = extractor_of_space(space)
+    features = extractor.features_of_codes(space, codes) / np.sqrt(max(len(extractor.slices), 1))
+    training = Training(settings.pretrain_steps, settings.pretrain_rate, dropout=0.0)
+    if features.shape[1]:
+        with _one_thread():
+            pretrain(encoder, GraphBatch.of_codes(space, codes), features.astype(np.float32), training, seed)
+    return {name: value.detach().clone() for name, value in encoder.state_dict().items()}
+
+
+_made: OrderedDict[object, dict[str, torch.Tensor]] = OrderedDict()
+_lock = threading.Lock()
+
+
+def _remembered(key: object, make: Callable[[], dict[str, torch.Tensor]]) -> dict[str, torch.Tensor]:
+    """Weights made once for each key; only the latest few are kept."""
+    with _lock:
+        if key not in _made:
+            _made[key] = make()
+            while len(_made) > _REMEMBERED:
+                _made.popitem(last=False)
+        return _made[key]
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Sums in one order: results do not depend on how many threads there are."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
