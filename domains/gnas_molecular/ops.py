@@ -105,7 +105,7 @@ def _structure() -> tuple[SimpleOp, ...]:
             arity=(1, 2),
             context=_BY_MOLECULE,
         ),
-        SimpleOp("random_projection", _projected, _random_projection, {"width": 128, "scale": 0.2}),
+        SimpleOp("random_projection", _projected, _random_projection, {"width": 128, "scale": 0.1}),
         SimpleOp("virtual_node", _same_atoms, _virtual_node, active, kinds, context=_BY_MOLECULE),
         SimpleOp(
             "attention",
