@@ -7,6 +7,7 @@ import keyword
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import cast
 
 import torch
@@ -50,6 +51,7 @@ class Network(nn.Module):
         layers: The computing nodes in the order they run.
         input_names: Model inputs, in the order of `forward`.
         output_name: Name of the value that is returned.
+        steps: For every layer its name, the names of its arguments, and the values nobody reads after it.
     """
 
     def __init__(
@@ -68,7 +70,7 @@ class Network(nn.Module):
         self.output_name = output_name
         for layer in layers:
             self.add_module(layer.name, layer.layer.build())
-        self._steps = _steps(layers, input_names, output_name)
+        self.steps = _steps(layers, input_names, output_name)
 
     def forward(self, *inputs: torch.Tensor) -> torch.Tensor:
         """The output for all declared model inputs, given in the order of `input_names` (the unused ones too).
@@ -80,7 +82,7 @@ class Network(nn.Module):
             raise InvalidShapeError("forward", f"{len(inputs)} inputs", f"{len(self.input_names)}: {self.input_names}")
         values = dict(zip(self.input_names, inputs, strict=True))
         modules = self._modules
-        for name, arguments, last_used in self._steps:
+        for name, arguments, last_used in self.steps:
             module = cast(nn.Module, modules[name])
             values[name] = module(*[values[argument] for argument in arguments])
             for dead in last_used:
@@ -201,9 +203,7 @@ def _place(node: Node, index: int) -> str:
 
 def _names(architecture: Architecture, inputs: Mapping[str, TensorType]) -> tuple[str, ...]:
     """Name of every node's value: the model input's own, or a free identifier near the node's name."""
-    taken = set(inputs) | set(dir(Network)) | {"architecture", "types", "layers", "input_names", "output_name"}
-    # NOTE: nn.Module sets some attributes on instances only (`training`), which dir(Network) does not list.
-    taken |= set(vars(nn.Module()))
+    taken = set(_attributes()) | set(inputs)
     names: list[str] = []
     for index, node in enumerate(architecture.nodes):
         if node.op == _INPUT:
@@ -219,6 +219,14 @@ def _names(architecture: Architecture, inputs: Mapping[str, TensorType]) -> tupl
         taken.add(name)
         names.append(name)
     return tuple(names)
+
+
+@cache
+def _attributes() -> frozenset[str]:
+    """Names that an attribute of a network has already."""
+    own = {"architecture", "types", "layers", "input_names", "output_name", "steps"}
+    # NOTE: nn.Module sets some attributes on instances only (`training`), which dir(Network) does not list.
+    return frozenset(own | set(dir(Network)) | set(vars(nn.Module())))
 
 
 def _steps(

@@ -85,7 +85,7 @@ def test_names_are_free_identifiers_and_prefixes_of_the_state() -> None:
 
 def test_values_are_freed_after_their_last_use() -> None:
     network = build_network(chain(), OPS, INPUTS, TensorType("row", ("row", 5)))
-    assert [dead for _, _, dead in network._steps] == [(), (), ("cell_0_class", "cell_0_class_2"), ("forward_2",)]
+    assert [dead for _, _, dead in network.steps] == [(), (), ("cell_0_class", "cell_0_class_2"), ("forward_2",)]
 
 
 def test_the_same_seed_gives_the_same_network() -> None:

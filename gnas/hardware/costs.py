@@ -66,7 +66,7 @@ def count_costs(network: nn.Module, example: Example, *, examples: int | None = 
         Costs per example, so that they do not depend on how many were given.
     """
     inputs = tuple(ordered(network, example).values())
-    counter = _Counter(inputs)
+    counter = CostMode(inputs)
     with evaluating(network), counter:
         output = network(*inputs)
     n = examples if examples is not None else _leading(output)
@@ -100,21 +100,23 @@ def _leading(output: object) -> int:
     return max(int(first.shape[0]), 1) if isinstance(first, Tensor) and first.dim() else 1
 
 
-class _Counter(TorchDispatchMode):  # type: ignore[no-untyped-call]
+class CostMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Sums floating-point operations and follows the storages that are alive.
+
+    Args:
+        inputs: Tensors that the caller holds: they are known, never counted.
 
     Attributes:
         flops: Floating-point operations so far.
-        peak: Most bytes alive at once.
+        alive, peak: Bytes alive now, and the most at once.
     """
 
-    def __init__(self, inputs: Any) -> None:
+    def __init__(self, inputs: Sequence[Tensor]) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.flops = 0.0
         self.peak = 0
-        self._alive = 0
+        self.alive = 0
         self._seen: dict[int, weakref.ref[Any]] = {}
-        # Inputs are held by the caller: they are known, never counted.
         self._known = {tensor.untyped_storage()._cdata for tensor in inputs}
 
     @classmethod
@@ -142,17 +144,22 @@ class _Counter(TorchDispatchMode):  # type: ignore[no-untyped-call]
                     self._follow(tensor, args)
         return out
 
+    def nbytes(self, tensor: Tensor) -> int:
+        """Bytes of a living tensor's storage, if they count: 0 where it is an input's, or no operation made it."""
+        storage = tensor.untyped_storage()
+        return storage.nbytes() if storage._cdata in self._seen else 0
+
     def _follow(self, tensor: Tensor, args: Any) -> None:
         storage = tensor.untyped_storage()
         key = storage._cdata
         if key in self._known or key in self._seen or any(tensor is argument for argument in args):
             return
         nbytes = storage.nbytes()
-        self._alive += nbytes
-        self.peak = max(self.peak, self._alive)
+        self.alive += nbytes
+        self.peak = max(self.peak, self.alive)
 
         def release(_: Any, key: int = key, nbytes: int = nbytes) -> None:
-            self._alive -= nbytes
+            self.alive -= nbytes
             self._seen.pop(key, None)
 
         self._seen[key] = weakref.ref(storage, release)
