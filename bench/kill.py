@@ -1,8 +1,9 @@
 """kill -9 at random moments of a running search, then the same command again: nothing finished is lost.
 
-Run `python bench/kill.py --kills 20`. It compares a killed and continued run with a straight one, on the toy task, in
-one worker: every evaluation finished before a kill is still there after it, and the final proposals and values equal
-those of the straight run.
+Run `python bench/kill.py --kills 20`. It compares a killed and continued run with a straight one, both of them
+`gnas run SPEC --out DIR` with one worker: every evaluation finished before a kill is still there after it, and the
+final proposals, values and comparison equal those of the straight run. The spec is one of the toy task, whose space has
+1,728 assignments, or any that `--spec` names and a number of trials ends.
 """
 
 from __future__ import annotations
@@ -14,26 +15,25 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gnas.evaluation import Evaluation
+from gnas.results import RunResults
 from gnas.study import JOURNAL, read_evaluations
+from gnas.testing.toy_domain import install
 
-_DRIVER = """
-import sys
-from pathlib import Path
-from gnas.run import run
-from gnas.testing.toy import toy_problem
-
-if __name__ == "__main__":
-    problem = toy_problem(
-        budget={"trials": int(sys.argv[2])},
-        search={"algorithm": sys.argv[3]},
-        recipe={"epochs": int(sys.argv[4])},
-        final={"finalists": 1, "seeds": 2, "default_network": False},
-    )
-    run(problem, Path(sys.argv[1]), workers=1, executor=sys.argv[5])
+_SPEC = """\
+domain: toy
+data: {{seed: 0}}
+space: toy.yaml
+search: {{algorithm: {algorithm}}}
+budget: {{trials: {trials}}}
+recipe: {{epochs: {epochs}}}
+workers: 1
+executor: {executor}
+final: {{finalists: 1, seeds: 2, default_network: false}}
 """
 
 
@@ -41,80 +41,103 @@ def main() -> None:
     """Prints what was found; exit code 1 where something was lost or differs."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=20)
-    parser.add_argument("--trials", type=int, default=30)
-    parser.add_argument("--algorithm", default="evolution")
-    parser.add_argument("--epochs", type=int, default=150)
+    parser.add_argument("--trials", type=int, default=40)
+    parser.add_argument("--algorithm", default="bayes")
+    parser.add_argument("--epochs", type=int, default=40)
     parser.add_argument("--executor", default="inline", choices=("inline", "processes"))
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--spec", type=Path, help="a spec of your own, instead of the toy's")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        report = kill_and_continue(
-            Path(folder),
-            kills=options.kills,
-            trials=options.trials,
-            algorithm=options.algorithm,
-            epochs=options.epochs,
-            executor=options.executor,
-            seed=options.seed,
+        toy = toy_spec(Path(folder), options.trials, options.algorithm, options.epochs, options.executor)
+        spec, environment = toy if options.spec is None else (options.spec, {})
+        print(kill_and_continue(Path(folder), spec, environment, kills=options.kills, seed=options.seed))
+
+
+def toy_spec(
+    folder: Path, trials: int, algorithm: str = "bayes", epochs: int = 40, executor: str = "inline"
+) -> tuple[Path, Mapping[str, str]]:
+    """A spec of the toy task in `folder`, and the environment in which the command line knows it."""
+    path = folder / "spec.yaml"
+    text = _SPEC.format(trials=trials, algorithm=algorithm, epochs=epochs, executor=executor)
+    path.write_text(text, encoding="utf-8")
+    return path, install(folder)
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """`gnas run SPEC --out OUT` in its own process."""
+
+    spec: Path
+    out: Path
+    environment: Mapping[str, str]
+
+    def start(self) -> subprocess.Popen[str]:
+        """Starts it."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "gnas", "run", str(self.spec), "--out", str(self.out), "--workers", "1"],
+            env={**os.environ, "OMP_NUM_THREADS": "1", **self.environment},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
         )
-    print(report)
+
+    def finish(self) -> None:
+        """Runs it to its end.
+
+        Raises:
+            AssertionError: It failed.
+        """
+        process = self.start()
+        _, told = process.communicate()
+        if process.returncode:
+            raise AssertionError(f"the run failed: {told[-2000:]}")
 
 
-def kill_and_continue(
-    folder: Path,
-    *,
-    kills: int,
-    trials: int,
-    algorithm: str = "evolution",
-    epochs: int = 150,
-    executor: str = "inline",
-    seed: int = 0,
-) -> str:
+def kill_and_continue(folder: Path, spec: Path, environment: Mapping[str, str], *, kills: int, seed: int = 0) -> str:
     """Runs straight, then with kills, and compares.
 
     Three kills in four come within milliseconds of a record being written, one to four records after the start; the
-    others anywhere in the time a straight run takes, so that they hit starts and the final stage too.
+    others anywhere in the first quarter of the time a straight run takes, so that they hit starts, too.
 
     Raises:
-        AssertionError: An evaluation was lost, or the runs differ.
+        AssertionError: An evaluation was lost, the runs differ, or the run ended before its last kill.
     """
-    arguments = (str(trials), algorithm, str(epochs), executor)
-    straight, killed = folder / "straight", folder / "killed"
+    straight, killed = (Command(spec, folder / name, environment) for name in ("straight", "killed"))
     started = time.monotonic()
-    _finish(straight, arguments)
+    straight.finish()
     seconds = time.monotonic() - started
     rng = random.Random(seed)
     moments: list[int] = []
     after: tuple[Evaluation, ...] = ()
-    for _ in range(kills):
-        before = _known(killed)
-        process = _start(killed, arguments)
-        _wait_for_moment(process, killed, rng, seconds)
-        finished = process.poll() is not None
+    while len(moments) < kills:
+        before = _known(killed.out)
+        process = killed.start()
+        _wait_for_moment(process, killed.out, rng, seconds)
+        if process.poll() is not None:
+            raise AssertionError(f"the run ended before kill {len(moments) + 1}: {process.communicate()[1][-2000:]}")
         process.kill()
-        process.wait()
-        after = _known(killed)
+        process.communicate()
+        after = _known(killed.out)
         if after[: len(before)] != before:
             raise AssertionError(f"a kill lost evaluations: {len(before)} before, {len(after)} after")
         moments.append(len(after))
-        if finished:
-            break
-    _finish(killed, arguments)
-    final, wanted = _known(killed), _known(straight)
+    killed.finish()
+    final, wanted = _known(killed.out), _known(straight.out)
     if [_content(e) for e in final] != [_content(e) for e in wanted]:
         raise AssertionError("the killed run's evaluations differ from the straight run's")
     if final[: len(after)] != after:
         raise AssertionError("an evaluation finished before the last kill was made again")
-    _compare_finals(straight, killed)
+    _compare_finals(straight.out, killed.out)
     return (
         f"{len(moments)} kills -9 in a run of {seconds:.1f} s, after {moments} evaluations: nothing lost, "
-        f"{len(final)} proposals and values equal those of the straight run"
+        f"{len(final)} proposals and values and the final rows equal those of the straight run"
     )
 
 
-def _wait_for_moment(process: subprocess.Popen[bytes], out: Path, rng: random.Random, seconds: float) -> None:
+def _wait_for_moment(process: subprocess.Popen[str], out: Path, rng: random.Random, seconds: float) -> None:
     if rng.random() < 0.25:
-        time.sleep(rng.uniform(0.0, seconds))
+        time.sleep(rng.uniform(0.0, seconds / 4))
         return
     target = _lines(out) + rng.randint(1, 4)
     while process.poll() is None and _lines(out) < target:
@@ -144,36 +167,12 @@ def _content(evaluation: Evaluation) -> Evaluation:
 
 
 def _compare_finals(straight: Path, killed: Path) -> None:
-    from gnas.results import RunResults
-
     rows = []
     for out in (straight, killed):
         results = RunResults.from_json((out / "results.json").read_bytes())
         rows.append([(r.kind, r.name, r.seed, r.digest, dict(r.validation), dict(r.test)) for r in results.finals])
     if rows[0] != rows[1]:
         raise AssertionError("the final rows differ")
-
-
-def _start(out: Path, arguments: tuple[str, ...]) -> subprocess.Popen[bytes]:
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    return subprocess.Popen(
-        [sys.executable, "-c", _DRIVER, str(out), *arguments],
-        env=environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-
-
-def _finish(out: Path, arguments: tuple[str, ...]) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", _DRIVER, str(out), *arguments],
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        raise AssertionError(f"the run failed: {done.stderr[-2000:]}")
 
 
 if __name__ == "__main__":

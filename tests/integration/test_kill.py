@@ -9,13 +9,13 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "bench"))
 
-from kill import kill_and_continue  # type: ignore[import-not-found]
+from kill import kill_and_continue, toy_spec
 
 pytestmark = pytest.mark.integration
 
 
 def test_a_kill(tmp_path: Path) -> None:
-    report = kill_and_continue(tmp_path, kills=1, trials=8, epochs=40)
+    report = kill_and_continue(tmp_path, *toy_spec(tmp_path, 6, "evolution"), kills=1)
     assert "nothing lost" in report
 
 
@@ -23,5 +23,5 @@ def test_a_kill(tmp_path: Path) -> None:
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize(("algorithm", "executor"), [("bayes", "inline"), ("evolution", "processes")])
 def test_twenty_kills(tmp_path: Path, algorithm: str, executor: str) -> None:
-    report = kill_and_continue(tmp_path, kills=20, trials=40, algorithm=algorithm, epochs=400, executor=executor)
+    report = kill_and_continue(tmp_path, *toy_spec(tmp_path, 60, algorithm, executor=executor), kills=20)
     assert "nothing lost" in report
