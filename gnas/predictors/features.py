@@ -99,6 +99,13 @@ class FeatureExtractor:
         """Number of columns."""
         return len(self._mean)
 
+    @property
+    def spreads(self) -> Floats:
+        """Standard deviation of each column in the reference sample before it was scaled, `(column,)`."""
+        widths = np.concatenate([np.full(part.stop - part.start, part.stop - part.start) for part in self.slices])
+        spreads: Floats = 1.0 / (self._scale * np.sqrt(widths))
+        return spreads
+
     def features(self, architectures: Sequence[Architecture]) -> Floats:
         """Scaled features, shape `(architecture, column)`.
 
