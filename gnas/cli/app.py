@@ -9,11 +9,13 @@ import typer
 
 from gnas import __version__
 from gnas.cli.export import export
+from gnas.cli.fit import fit
 from gnas.cli.guard import guarded
 from gnas.cli.init import init
 from gnas.cli.plan import plan
 from gnas.cli.report import report
 from gnas.cli.run import run
+from gnas.cli.screen import screen
 from gnas.cli.space import space
 
 app = typer.Typer(
@@ -42,7 +44,7 @@ def _root(
     """Neural architecture search: one YAML file in, a better model out, honestly measured."""
 
 
-for verb in (plan, run, report, export, init):
+for verb in (plan, run, report, export, fit, screen, init):
     app.command()(verb)
 app.add_typer(space, name="space")
 

@@ -14,12 +14,13 @@ from gnas.predictors.protocol import Vector
 
 Rows = NDArray[np.intp]
 _FOLDS = 8
+_FEW_FOLDS, _MANY = 5, 250
 
 
-def folds(n: int, seed: int, k: int = _FOLDS) -> Iterator[tuple[Rows, Rows]]:
-    """Rows to train on and rows to test on, for each of `min(k, n)` folds; n ≥ 2."""
+def folds(n: int, seed: int) -> Iterator[tuple[Rows, Rows]]:
+    """Rows to train on and rows to test on, for each fold, fewer folds of many rows; n ≥ 2."""
     order = np.random.default_rng(seed).permutation(n)
-    for part in np.array_split(order, min(k, n)):
+    for part in np.array_split(order, min(_FOLDS if n < _MANY else _FEW_FOLDS, n)):
         yield np.setdiff1d(order, part), np.sort(part)
 
 
@@ -28,6 +29,21 @@ def tau(a: Vector, b: Vector) -> float:
     if len(a) < 2 or np.ptp(a) == 0.0 or np.ptp(b) == 0.0:
         return 0.0
     return float(kendalltau(a, b)[0])
+
+
+def held_out_combination(held_out: Floats, z: Vector, prior: Vector, strength: float, seed: int) -> Vector:
+    """The combination of members for each label, `(n,)`, with weights learnt on the labels of other folds.
+
+    Args:
+        held_out, z, prior, strength: As for `simplex_weights`.
+        seed: Of the folds.
+    """
+    if len(prior) == 1:
+        return held_out[:, 0]
+    out = np.zeros(len(z))
+    for train, test in folds(len(z), seed):
+        out[test] = held_out[test] @ simplex_weights(held_out[train], z[train], prior, strength)
+    return out
 
 
 def simplex_weights(held_out: Floats, z: Vector, prior: Vector, strength: float) -> Vector:

@@ -17,7 +17,7 @@ from gnas.architecture import Architecture
 from gnas.errors import InvalidShapeError
 from gnas.predictors.calibration import LEVELS, Conformal, coverages_left_out, rmsce
 from gnas.predictors.columns import ColumnRanks
-from gnas.predictors.crossval import simplex_weights, tau
+from gnas.predictors.crossval import held_out_combination, simplex_weights, tau
 from gnas.predictors.features import extractor_of_space
 from gnas.predictors.kernels import Floats
 from gnas.predictors.members import Design, Fitted, Member, ProcessMember
@@ -34,7 +34,7 @@ MEMBERS: dict[str, Callable[[Space, int], Member]] = {
 }
 """Makers of members, by name, from a space and a seed."""
 
-_TREES_FROM = 80
+_TREES_FROM = 60
 _CHUNK = 4096
 _PRIOR_ROWS = 40.0
 _STD_LEVEL = 0.9
@@ -189,6 +189,7 @@ class StackPredictor:
             coverage90=float(np.interp(0.9, LEVELS, inside)),
             rmsce=rmsce(inside),
             features=feature_taus(design, values, self.extra, given, self.seed),
+            held_out=held_out_combination(means, z, prior, _PRIOR_ROWS, self.seed),
         )
         conformal = Conformal.fit(z - combined, std)
         fitted = tuple(member.fit(design, z) for member in made)
@@ -197,11 +198,12 @@ class StackPredictor:
     def _design(self, codes: Codes, columns: ColumnRanks, given: Floats) -> Design:
         extractor = extractor_of_space(self.space)
         x = extractor.features_of_codes(self.space, codes)
-        slices = extractor.slices
+        slices, spreads = extractor.slices, extractor.spreads
         if columns.width:
             slices = (*slices, slice(x.shape[1], x.shape[1] + columns.width))
             x = np.concatenate([x, columns.features(given)], axis=1)
-        return Design(x, slices, codes)
+            spreads = np.concatenate([spreads, np.ones(columns.width)])
+        return Design(x, slices, codes, spreads)
 
     def _encode(self, architectures: Sequence[Architecture]) -> Codes:
         rows = [self.space.encode(dict(architecture.assignment)) for architecture in architectures]

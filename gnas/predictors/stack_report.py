@@ -27,6 +27,8 @@ class StackReport:
         rmsce: Root mean squared error of the coverage over levels 5 % to 95 %.
         features: |Kendall's τ| of the user's columns by name, and of the one feature of all that is best on the labels
             a fold trains on, judged on those it leaves out.
+        held_out: The combination's mean of each distinct label, by models and weights that had not seen it, on a scale
+            of ranks, `(n,)`; NaN where nothing could be cross-validated.
     """
 
     n_labels: int
@@ -36,11 +38,14 @@ class StackReport:
     coverage90: float
     rmsce: float
     features: dict[str, float]
+    held_out: Vector
 
     @classmethod
     def empty(cls, n_labels: int, names: tuple[str, ...]) -> StackReport:
         """Nothing could be cross-validated: one label, or all equal."""
-        return cls(n_labels, {names[0]: 1.0}, {}, float("nan"), float("nan"), float("nan"), {})
+        return cls(
+            n_labels, {names[0]: 1.0}, {}, float("nan"), float("nan"), float("nan"), {}, np.full(n_labels, np.nan)
+        )
 
 
 def feature_taus(
