@@ -25,8 +25,8 @@ from gnas.evaluate.train import deterministic
 from gnas.evaluation import Evaluation, Objective
 from gnas.hardware.counter import CostCounter
 from gnas.ledger import Ledger
+from gnas.meters import cost_counter
 from gnas.problem import load_problem
-from gnas.run import cost_counter
 from gnas.searchers import make_searcher
 from gnas.study import JOURNAL, Study, open_storage
 

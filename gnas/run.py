@@ -10,35 +10,33 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gnas.architecture import Architecture
+from gnas.entrants import best_of_study, default_network, with_latency
 from gnas.errors import SpaceError, SpecError, StudyError, UserError
-from gnas.evaluate.candidate import CandidateWork, derive_seed, explain
+from gnas.evaluate.candidate import CandidateWork, explain
 from gnas.evaluate.final import FinalWork
 from gnas.evaluate.job import Job
 from gnas.evaluate.limits import Limits
 from gnas.evaluation import Evaluation
 from gnas.executors import Executor, make_executor
 from gnas.facts import library_versions, study_facts
-from gnas.finals import Entrant, FinalsFile, FinalStage, choose
+from gnas.finals import FinalsFile, FinalStage, choose
 from gnas.hardware.counter import CostCounter
 from gnas.ledger import LEDGER, Ledger
+from gnas.meters import cost_counter, latency_measure
 from gnas.progress import Progress, SilentProgress, Snapshot
 from gnas.protocol_text import protocol_facts
-from gnas.results import RESULTS, FinalRow, RowKind, RunResults
+from gnas.results import RESULTS, FinalRow, RunResults
 from gnas.runfolder import RunLock, write_bytes, write_json, write_whole, writing
-from gnas.search_stage import Measure, SearchStage, StageBudget, ranked, trained, training_cost
+from gnas.search_stage import SearchStage, StageBudget, ranked, trained, training_cost
 from gnas.searchers import make_searcher
 from gnas.study import JOURNAL, Study, open_storage
 
 if TYPE_CHECKING:
-    from torch import nn
-
     from gnas.domain import Task
     from gnas.problem import Problem
     from gnas.space.protocol import Space
 
 _FINAL_MINUTES = 30.0
-LATENCY_CHECK_EXAMPLES = 5
-_COSTS = ("n_params", "macs", "memory_bytes", "latency_ms", "latency_low_ms", "latency_high_ms")
 
 
 def run(
@@ -192,12 +190,15 @@ class _Run:
         file = self._finals_file()
         spaces: dict[str, Space] = {"search": problem.space}
         entrants = [
-            *self._entrants(search, "finalist", "finalist"),
-            *self._entrants(random, "random_search", "random search"),
+            *best_of_study(problem, search, "finalist", "finalist"),
+            *best_of_study(problem, random, "random_search", "random search"),
         ]
         if spec.final.default_network:
-            entrants += self._default_network(spaces)
-        entrants = self._measured(entrants, spaces)
+            entrant, spaces["default"] = default_network(problem.task)
+            entrants.append(entrant)
+        sealed = problem.task.sealed()
+        measures = {name: latency_measure(space, sealed, self.out) for name, space in spaces.items()}
+        entrants = with_latency(entrants, measures, file, self._note)
         limits = final_limits(problem)
         work = FinalWork(spaces, problem.task, problem.objective, spec.device, limits, spec.final.refit)
         executor = make_executor(
@@ -233,52 +234,6 @@ class _Run:
         self.ledger.facts["refit"] = refit
         self.ledger.save()
         return FinalsFile(self.out)
-
-    def _entrants(self, study: Study, kind: RowKind, name: str) -> list[Entrant]:
-        best = ranked(study.evaluations, self.problem.objective)[: self.problem.spec.final.finalists]
-        space = self.problem.space
-        return [
-            Entrant(
-                kind,
-                f"{name} {place}",
-                space.decode(space.encode(dict(evaluation.assignment))),
-                "search",
-                evaluation.number,
-                {cost: evaluation.values[cost] for cost in _COSTS if cost in evaluation.values},
-            )
-            for place, evaluation in enumerate(best, start=1)
-        ]
-
-    def _default_network(self, spaces: dict[str, Space]) -> list[Entrant]:
-        from gnas.space import load_space
-
-        task = self.problem.task
-        name, assignment = task.default_network
-        space = load_space(name).bind(task.ops, task.inputs, task.output)
-        spaces["default"] = space
-        architecture = space.decode(space.encode(assignment))
-        costs = cost_counter(space, task.sealed())(architecture)
-        return [Entrant("default_network", "default network", architecture, "default", -1, costs)]
-
-    def _measured(self, entrants: list[Entrant], spaces: dict[str, Space]) -> list[Entrant]:
-        """The entrants with their latency, measured while nothing else runs; without it where it cannot be measured."""
-        done: dict[str, dict[str, float]] = {}
-        sealed = self.problem.task.sealed()
-        meters = {name: latency_measure(space, sealed, self.out) for name, space in spaces.items()}
-        for entrant in entrants:
-            digest = entrant.architecture.digest
-            if digest in done or "latency_ms" in entrant.costs:
-                continue
-            held = next((r for r in FinalsFile(self.out).rows if r.digest == digest and "latency_ms" in r.costs), None)
-            try:
-                done[digest] = dict(held.costs if held else meters[entrant.space](entrant.architecture))
-            except Exception as error:
-                done[digest] = {}
-                self._note(f"latency of {entrant.name} not measured: {explain(error)}")
-        return [
-            replace(entrant, costs={**done.get(entrant.architecture.digest, {}), **entrant.costs})
-            for entrant in entrants
-        ]
 
     # What is told and taken away.
 
@@ -362,26 +317,6 @@ class _Run:
         self.progress.message(text)
 
 
-def cost_counter(space: Space, task: Task) -> Callable[[Architecture], dict[str, float]]:
-    """Counts parameters, MACs and activation memory per example."""
-    count = CostCounter(task)
-    return lambda architecture: count(_fresh(space, architecture))
-
-
-def latency_measure(space: Space, task: Task, out: Path) -> Measure:
-    """Measures the latency of one example, one thread, on this machine."""
-    from gnas.hardware.latency import OnnxLatencyMeter
-
-    meter = OnnxLatencyMeter(out)
-
-    def measure(architecture: Architecture) -> dict[str, float]:
-        network = _fresh(space, architecture)
-        checks = (task.example(LATENCY_CHECK_EXAMPLES),)
-        return dict(meter.measure(network, task.example(1), task.dynamic_axes(), checks).as_values())
-
-    return measure
-
-
 def equal_cost(search: Study, trials: int | None) -> StageBudget:
     """What random search may spend to have cost as much as the search.
 
@@ -392,13 +327,6 @@ def equal_cost(search: Study, trials: int | None) -> StageBudget:
     if trials is not None and done >= trials:
         return StageBudget(trials=done)
     return StageBudget(cpu_seconds=training_cost(search.evaluations))
-
-
-def _fresh(space: Space, architecture: Architecture) -> nn.Module:
-    from gnas.evaluate.train import deterministic
-
-    with deterministic(derive_seed(0, architecture.digest)):
-        return space.build(architecture)
 
 
 def _summary(task: Task) -> dict[str, object]:
