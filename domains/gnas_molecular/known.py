@@ -61,6 +61,7 @@ FINGERPRINT_ENSEMBLE: Mapping[str, Value] = {
     **PACKED_ENSEMBLE,
     "fingerprints": 128,
     "fingerprint_branch": "random_projection",
+    "dropout": 0.4,
 }
 """The same with Morgan fingerprints, projected at random."""
 
@@ -75,6 +76,12 @@ GINE_ENSEMBLE: Mapping[str, Value] = {**DEFAULT_NETWORK, "depth": 2, "readout": 
 
 GINE_PACKED: Mapping[str, Value] = {**GINE_ENSEMBLE, "head": "packed_head", "part": 1.0}
 """The same with members that have weights of their own."""
+
+GINE_FINGERPRINTS: Mapping[str, Value] = {**GINE_PACKED, "part": 0.5, "dropout": 0.3} | {
+    "fingerprints": 128,
+    "fingerprint_branch": "random_projection",
+}
+"""Atoms, descriptors and fingerprints together."""
 
 DMPNN: Mapping[str, Value] = {
     "hidden": 128,
@@ -101,8 +108,8 @@ STARTING_POINTS: tuple[Mapping[str, Value], ...] = (
     FINGERPRINT_ENSEMBLE,
     GINE_ENSEMBLE,
     PACKED_ENSEMBLE,
-    DESCRIPTOR_ENSEMBLE,
     GINE_PACKED,
+    GINE_FINGERPRINTS,
     DEFAULT_NETWORK,
     DMPNN,
 )
