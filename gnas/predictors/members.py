@@ -13,12 +13,17 @@ from gnas.predictors.gp import GaussianProcess, fit_hyper
 from gnas.predictors.kernels import Floats, Kind
 from gnas.predictors.protocol import Vector
 from gnas.predictors.sparse import SparseProcess
+from gnas.predictors.views import View
 from gnas.space.protocol import Codes
+
+STEPS = 12
+"""L-BFGS steps of each process: a few more change nothing, and there are several."""
+
+VIEWS = (View(spread=1.0), View(relevance=1.0), View(spread=1.0, relevance=1.0))
 
 _MOST_FITTED = 300
 _MOST_EXACT = 1500
 _INDUCING = 512
-_REFITTED_FOLDS = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,15 +34,17 @@ class Design:
         x: Features, `(n, column)`.
         slices: Columns of each block.
         codes: Rows of the space, `(n, choice)`.
+        spreads: Standard deviation of each column before it was scaled, `(column,)`; None: all alike.
     """
 
     x: Floats
     slices: tuple[slice, ...]
     codes: Codes
+    spreads: Vector | None = None
 
     def rows(self, index: NDArray[np.intp]) -> Design:
         """The rows at `index`."""
-        return Design(self.x[index], self.slices, self.codes[index])
+        return Design(self.x[index], self.slices, self.codes[index], self.spreads)
 
 
 class Fitted(Protocol):
@@ -67,15 +74,21 @@ class Member(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class FittedProcess:
-    """Processes of one kernel each, averaged."""
+    """Processes on several views, averaged.
 
+    Attributes:
+        weights: Of each column in each view, `(column,)` each.
+        processes: One for each view.
+    """
+
+    weights: tuple[Vector, ...]
     processes: tuple[GaussianProcess | SparseProcess, ...]
 
     def predict(self, design: Design) -> tuple[Vector, Vector]:
         """Average mean; average variance with noise."""
         means, variances = [], []
-        for process in self.processes:
-            mean, std = process.predict(design.x)
+        for weights, process in zip(self.weights, self.processes, strict=True):
+            mean, std = process.predict(design.x * weights)
             means.append(mean)
             variances.append(std**2 + np.exp(process.hyper.log_noise))
         return np.mean(means, axis=0), np.mean(variances, axis=0)
@@ -83,38 +96,43 @@ class FittedProcess:
 
 @dataclass(frozen=True, slots=True)
 class ProcessMember:
-    """Gaussian processes on blocks of features: one with RBF kernels, one with Matérn-3/2 kernels, averaged.
-
-    Past `_MOST_EXACT` labels both are sparse.
+    """Gaussian processes on blocks of features, one on each view, averaged. Past `_MOST_EXACT` labels all are sparse.
 
     Attributes:
-        kinds: Kernels of each process.
+        views: How columns are weighed.
+        kinds: Kernels of each block.
         seed: Chooses folds, and inducing rows of sparse processes.
         name: What reports call it.
     """
 
-    kinds: tuple[tuple[Kind, ...], ...] = (("rbf",), ("matern32",))
+    views: tuple[View, ...] = VIEWS
+    kinds: tuple[Kind, ...] = ("matern32",)
     seed: int = 0
     name: str = "gp"
 
     def fit(self, design: Design, z: Vector) -> FittedProcess:
         """Hyper-parameters by maximum a posteriori, on at most `_MOST_FITTED` rows; then conditioned on all."""
-        some = _spread(len(z), _MOST_FITTED, self.seed)
-        processes: list[GaussianProcess | SparseProcess] = []
-        for kinds in self.kinds:
-            hyper = fit_hyper(design.x[some], design.slices, z[some], kinds=kinds)
+        some = _drawn(len(z), _MOST_FITTED, self.seed)
+        spreads = np.ones(design.x.shape[1]) if design.spreads is None else design.spreads
+        all_weights, processes = [], []
+        for view in self.views:
+            weights = view.weights(design.x, design.slices, spreads, z)
+            x = design.x * weights
+            hyper = fit_hyper(x[some], design.slices, z[some], STEPS, self.kinds)
+            process: GaussianProcess | SparseProcess
             if len(z) <= _MOST_EXACT:
-                processes.append(GaussianProcess.condition(hyper, design.slices, design.x, z))
+                process = GaussianProcess.condition(hyper, design.slices, x, z)
             else:
-                inducing = design.x[_spread(len(z), _INDUCING, self.seed)]
-                processes.append(SparseProcess.condition(hyper, design.slices, inducing, design.x, z))
-        return FittedProcess(tuple(processes))
+                inducing = x[_drawn(len(z), _INDUCING, self.seed)]
+                process = SparseProcess.condition(hyper, design.slices, inducing, x, z)
+            all_weights.append(weights)
+            processes.append(process)
+        return FittedProcess(tuple(all_weights), tuple(processes))
 
     def held_out(self, design: Design, z: Vector) -> tuple[Vector, Vector]:
-        """Few labels: by folds with hyper-parameters of their own. Many: each left out in closed form."""
-        if len(z) > _REFITTED_FOLDS:
-            fitted = self.fit(design, z)
-            pairs = [process.leave_one_out(z) for process in fitted.processes]
+        """By folds; past `_MOST_EXACT` labels in closed form, under hyper-parameters that saw all."""
+        if len(z) > _MOST_EXACT:
+            pairs = [process.leave_one_out(z) for process in self.fit(design, z).processes]
             return np.mean([mean for mean, _ in pairs], axis=0), np.mean([variance for _, variance in pairs], axis=0)
         mean, variance = np.zeros(len(z)), np.ones(len(z))
         for train, test in folds(len(z), self.seed):
@@ -122,7 +140,7 @@ class ProcessMember:
         return mean, variance
 
 
-def _spread(n: int, most: int, seed: int) -> NDArray[np.intp]:
+def _drawn(n: int, most: int, seed: int) -> NDArray[np.intp]:
     """All of `n` rows, or `most` drawn ones, in order."""
     if n <= most:
         return np.arange(n)

@@ -56,14 +56,14 @@ class TreeMember:
 def _extra_trees(seed: int) -> Any:
     from sklearn.ensemble import ExtraTreesRegressor
 
-    return ExtraTreesRegressor(n_estimators=200, max_features=0.5, min_samples_leaf=1, random_state=seed, n_jobs=1)
+    return ExtraTreesRegressor(n_estimators=100, max_features=0.2, random_state=seed, n_jobs=1)
 
 
 def _boosting(seed: int) -> Any:
     from sklearn.ensemble import GradientBoostingRegressor
 
     return GradientBoostingRegressor(
-        n_estimators=300, learning_rate=0.05, max_depth=4, subsample=0.7, max_features=0.2, random_state=seed
+        n_estimators=200, learning_rate=0.04, max_depth=3, subsample=0.5, max_features=0.1, random_state=seed
     )
 
 

@@ -32,8 +32,8 @@ class TestConformance(PredictorTestCase):
 
 
 def test_all_members_join_with_labels() -> None:
-    assert members_for(79) == ("gp",)
-    assert members_for(80) == ALL
+    assert members_for(59) == ("gp",)
+    assert members_for(60) == ALL
 
 
 def test_weights_favour_the_member_that_predicts() -> None:
