@@ -207,13 +207,18 @@ class Beliefs:
 
 def covariance(hyper: Hyper, slices: Sequence[slice], a: Floats, b: Floats) -> Floats:
     """Prior covariance of the noise-free function between rows of features, `(n, column)` and `(m, column)`."""
-    d = distances(a, b, slices)
-    out = np.zeros((len(a), len(b)))
-    for i, component in enumerate(components(len(slices), hyper.kinds)):
-        scale, amplitude = float(np.exp(hyper.log_scales[i])), float(np.exp(hyper.log_amplitudes[i]))
-        # A component the fit switched off changes nothing but time.
-        if amplitude > 1e-6:
-            out += amplitude * value(component.kind, d[component.block], scale)
+    # A component the fit switched off changes nothing but time.
+    amplitudes = np.exp(hyper.log_amplitudes)
+    live = [(c, i) for i, c in enumerate(components(len(slices), hyper.kinds)) if amplitudes[i] > 1e-6]
+    out = np.zeros((len(a), len(b)), dtype=np.result_type(a, b))
+    for block, part in enumerate(slices):
+        here = [(component, i) for component, i in live if component.block == block]
+        if here:
+            d = distances(a, b, (part,))[0]
+            for component, i in here:
+                k = value(component.kind, d, float(np.exp(hyper.log_scales[i])))
+                k *= float(amplitudes[i])
+                out += k
     return out
 
 

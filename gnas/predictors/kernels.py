@@ -37,7 +37,7 @@ def components(n_blocks: int, kinds: tuple[Kind, ...] = KINDS) -> tuple[Componen
 
 def distances(a: Floats, b: Floats, slices: Sequence[slice]) -> Floats:
     """Distances within each block: `(n, column)`, `(m, column)` to `(block, n, m)`."""
-    out = np.empty((len(slices), len(a), len(b)))
+    out = np.empty((len(slices), len(a), len(b)), dtype=np.result_type(a, b))
     for i, part in enumerate(slices):
         x, y = a[:, part], b[:, part]
         np.matmul(-2.0 * x, y.T, out=out[i])
