@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import torch
     from pydantic import BaseModel
 
+    from gnas.architecture import Architecture
     from gnas.evaluate.recipe import Recipe
 
 Part = Literal["train", "validation", "test"]
@@ -181,6 +182,37 @@ class Task(Protocol):
 
     def takeaway(self) -> Mapping[str, str]:
         """Text files beside `model.py` in the export folder (`predict.py`, `preprocess.json`): name to content."""
+        ...
+
+
+@runtime_checkable
+class AnsweringTask(Protocol):
+    """A task that knows what its architectures reach: a table of trained ones, a simulator. Nothing is built.
+
+    Its space stays unbound, its networks have no weights to take away, and the final comparison asks instead of
+    retraining.
+    """
+
+    @property
+    def fingerprint(self) -> str:
+        """Digest of what it knows of `validation`: a study refuses to continue with other answers."""
+        ...
+
+    def answer(self, part: Part, architecture: Architecture) -> Mapping[str, float]:
+        """Metrics on a part.
+
+        Raises:
+            CandidateError: It does not know the architecture.
+            DataError: `test` of a sealed task.
+        """
+        ...
+
+    def costs(self, architecture: Architecture) -> Mapping[str, float]:
+        """Costs by the names of constraints (`n_params`, `latency_ms`), as far as it knows them.
+
+        Raises:
+            CandidateError: It does not know the architecture.
+        """
         ...
 
 

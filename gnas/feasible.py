@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from gnas.domain import AnsweringTask
 from gnas.errors import SpecError
 from gnas.evaluation import FREE_COSTS
 from gnas.yamlfile import KeyPath, read_yaml
 
 if TYPE_CHECKING:
+    from gnas.architecture import Architecture
     from gnas.problem import Problem
     from gnas.space.protocol import Codes
 
@@ -70,20 +72,31 @@ class _Search:
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
         self.limits = {c.name: c.upper for c in problem.constraints if c.name in FREE_COSTS}
-        self.example = problem.task.example(16)
+        task = problem.task.sealed()
+        self.answering = task if isinstance(task, AnsweringTask) else None
+        self.example = {} if self.answering else task.example(16)
         self.least = dict.fromkeys(self.limits, math.inf)
         self.looked_at = 0
 
     def ratio(self, row: Codes) -> float:
         """The largest cost as a share of its limit: at most 1 where every limit is kept."""
-        from gnas.hardware.costs import count_costs
-
-        network = self.problem.space.build(self.problem.space.decode(row))
-        costs = count_costs(network, self.example, examples=16).as_values()
+        costs = self._costs(self.problem.space.decode(row))
         self.looked_at += 1
+        for name in self.limits:
+            if name not in costs:
+                place = place_in_spec(self.problem, ("constraints", name))
+                raise SpecError("the task knows no such cost", place=place, accepted=", ".join(costs) or "none")
         for name in self.limits:
             self.least[name] = min(self.least[name], costs[name])
         return max(costs[name] / upper for name, upper in self.limits.items())
+
+    def _costs(self, architecture: Architecture) -> Mapping[str, float]:
+        if self.answering is not None:
+            return self.answering.costs(architecture)
+        from gnas.hardware.costs import count_costs
+
+        network = self.problem.space.build(architecture)
+        return count_costs(network, self.example, examples=16).as_values()
 
     def descend(self, row: Codes, ratio: float, rng: np.random.Generator) -> bool:
         """Whether mutations that come ever nearer to the limits reach them."""

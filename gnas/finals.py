@@ -219,7 +219,7 @@ class FinalStage:
         for kind, name in kinds:
             for seed in self.seeds:
                 members = [row for row in rows if row.kind == kind and row.seed == seed and not row.reason]
-                if len(members) > 1:
+                if len(members) > 1 and self.file.outputs(members[0]) is not None:
                     ensembles.append(self._ensemble(name, seed, members))
         return ensembles
 

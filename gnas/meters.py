@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gnas.domain import AnsweringTask
 from gnas.evaluate.candidate import derive_seed
 from gnas.hardware.counter import CostCounter
 
@@ -21,13 +22,17 @@ LATENCY_CHECK_EXAMPLES = 5
 
 
 def cost_counter(space: Space, task: Task) -> Callable[[Architecture], dict[str, float]]:
-    """Counts parameters, MACs and activation memory per example."""
+    """Counts parameters, MACs and activation memory per example; a task that answers is asked for what it knows."""
+    if isinstance(task, AnsweringTask):
+        return lambda architecture: dict(task.costs(architecture))
     count = CostCounter(task)
     return lambda architecture: count(_fresh(space, architecture))
 
 
 def latency_measure(space: Space, task: Task, out: Path) -> Callable[[Architecture], Mapping[str, float]]:
-    """Measures the latency of one example, one thread, on this machine."""
+    """Measures the latency of one example, one thread, on this machine; or asks a task that answers."""
+    if isinstance(task, AnsweringTask):
+        return task.costs
     from gnas.hardware.latency import OnnxLatencyMeter
 
     meter = OnnxLatencyMeter(out)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gnas.domain import DataSummary
+from gnas.domain import AnsweringTask, DataSummary
 from gnas.errors import CandidateError, GnasError, SpaceError
 from gnas.feasible import Feasibility, check_feasible
 
@@ -142,7 +142,14 @@ def _check_samples(problem: Problem, samples: int) -> list[SampleCheck]:
 
 
 def _check_sample(problem: Problem, architecture: Architecture, *, timed: bool) -> SampleCheck:
-    """Builds, counts, runs one batch forward and backward, and times a few epochs."""
+    """Builds, counts, runs one batch forward and backward, and times a few epochs; or asks a task that answers."""
+    sealed = problem.task.sealed()
+    if isinstance(sealed, AnsweringTask):
+        try:
+            sealed.answer("validation", architecture)
+            return SampleCheck(architecture.digest, sealed.costs(architecture))
+        except CandidateError as error:
+            return SampleCheck(architecture.digest, {}, remark=str(error))
     import torch
 
     from gnas.evaluate.candidate import explain

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gnas.checking import suggest
+from gnas.domain import AnsweringTask
 from gnas.errors import MissingExtraError, SpaceError, SpecError, UserError
 from gnas.evaluate.recipe import Recipe
 from gnas.evaluation import Constraint, Objective
@@ -165,7 +166,7 @@ def _space(read: SpecFile, task: Task, base: Path) -> Space:
         space = load_space(base / name if is_file else name, restrict={k: tuple(v) for k, v in restrict.items()})
     except SpaceError as error:
         raise _placed(error, read, key) from error
-    return space.bind(task.ops, task.inputs, task.output)
+    return space if isinstance(task, AnsweringTask) else space.bind(task.ops, task.inputs, task.output)
 
 
 def _placed(error: SpaceError, read: SpecFile, key: KeyPath) -> SpaceError:

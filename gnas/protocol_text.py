@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from gnas.domain import AnsweringTask
 from gnas.finals import choose
 from gnas.results import FinalRow
 from gnas.search_stage import trained, training_cost
@@ -41,6 +42,8 @@ def protocol_facts(problem: Problem, search: Study, random: Study, rows: Sequenc
         "the single network compared and exported is the finalist with the best mean validation value over the "
         "retrainings; the test part has no say"
     )
+    if isinstance(task, AnsweringTask):
+        return facts | _answered(spec.final.finalists)
     rival = choose(rows, "random_search", objective)
     if rival:
         facts["choice of random search"] = f"{rival}, by the same rule"
@@ -52,6 +55,17 @@ def protocol_facts(problem: Problem, search: Study, random: Study, rows: Sequenc
     )
     facts["ensembles"] = "the mean of the finalists' outputs, for each retraining seed"
     return facts
+
+
+def _answered(finalists: int) -> dict[str, str]:
+    """What differs where the task answers instead of training."""
+    return {
+        "start": "both searches began alike",
+        "epochs": "none: nothing was trained, the task knew each answer",
+        "finalists": f"the {finalists} best of the search on validation, and likewise of random search",
+        "choice": "the single architecture compared is the best on validation; the test part has no say",
+        "test part": "read once for each final row, after everything was chosen",
+    }
 
 
 def _start(problem: Problem) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gnas.architecture import Architecture
+from gnas.domain import AnsweringTask
 from gnas.entrants import best_of_study, default_network, with_latency
 from gnas.errors import SpaceError, SpecError, StudyError, UserError
 from gnas.evaluate.candidate import CandidateWork, explain
@@ -63,11 +64,13 @@ def run(
     """
     with RunLock(out):
         spec = problem.spec
+        # What is known already is not worth a worker.
+        answers = isinstance(problem.task, AnsweringTask)
         return _Run(
             problem,
             out,
-            workers or spec.workers,
-            executor or spec.executor,
+            1 if answers else workers or spec.workers,
+            "inline" if answers else executor or spec.executor,
             progress or SilentProgress(),
             Ledger(out / LEDGER),
         ).run()
@@ -193,7 +196,8 @@ class _Run:
             *best_of_study(problem, search, "finalist", "finalist"),
             *best_of_study(problem, random, "random_search", "random search"),
         ]
-        if spec.final.default_network:
+        answers = isinstance(problem.task, AnsweringTask)
+        if spec.final.default_network and not answers:
             entrant, spaces["default"] = default_network(problem.task)
             entrants.append(entrant)
         sealed = problem.task.sealed()
@@ -210,7 +214,7 @@ class _Run:
                 task=problem.task,
                 objective=problem.objective,
                 recipe=problem.recipe,
-                seeds=range(spec.seed, spec.seed + spec.final.seeds),
+                seeds=range(spec.seed, spec.seed + (1 if answers else spec.final.seeds)),
                 entrants=entrants,
                 baselines=names,
                 executor=executor,
@@ -260,6 +264,9 @@ class _Run:
     def _take_away(self, results: RunResults) -> RunResults:
         if not results.chosen:
             self._note("no finalist could be retrained: nothing to export")
+            return results
+        if isinstance(self.problem.task, AnsweringTask):
+            self._note("the task answers without training: there are no weights to export")
             return results
         with self.ledger.stage("export"):
             self.progress.stage(Snapshot("export"))

@@ -32,7 +32,7 @@ def test_the_engine_names_no_domain() -> None:
         f"{path.relative_to(ENGINE)}:{number}: {line.strip()}"
         for path in sources()
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1)
-        if words.search(line)
+        if words.search(line.replace("tabular-nums", ""))
     ]
     assert not found
 

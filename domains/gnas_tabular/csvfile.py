@@ -24,15 +24,17 @@ class CsvFile:
         source: Name of the file, for messages.
         columns: Cells by column name, stripped of blanks.
         lines: Line of each row, counted from 1.
+        word: What `lines` counts.
     """
 
     source: str
     columns: dict[str, tuple[str, ...]]
     lines: tuple[int, ...]
+    word: str = "line"
 
     def place(self, row: int) -> str:
         """Where a row stands: `table.csv line 12`."""
-        return f"{self.source} line {self.lines[row]}"
+        return f"{self.source} {self.word} {self.lines[row]}"
 
     def column(self, name: str) -> tuple[str, ...]:
         """The cells of a column.

@@ -16,9 +16,11 @@ from gnas.space.protocol import Codes
 from gnas.space.yaml_space import YamlSpace
 from gnas_tabular.csvfile import CsvFile, Floats, missing_column, read_csv
 from gnas_tabular.layouts import choice_texts, codes_of_texts, read_npz, space_of_columns
+from gnas_tabular.pickles import ENDING as BENCH
+from gnas_tabular.pickles import read_bench
 
 _NASBENCH101 = "benchmarks/nasbench101"
-ENDINGS = (".csv", ".csv.gz", ".npz")
+ENDINGS = (".csv", ".csv.gz", ".npz", BENCH)
 
 
 @dataclass(frozen=True)
@@ -101,7 +103,8 @@ def read_table(path: Path | str, space: YamlSpace | str | None = None) -> Table:
 
     Args:
         path: CSV (plain or gzip) with a column `arch_str` (NAS-Bench-201), with `link` and `op1` to `op4`
-            (NAS-Bench-Graph) or with one column for each choice of `space`; or NAS-Bench-101 as `.npz`.
+            (NAS-Bench-Graph) or with one column for each choice of `space`; NAS-Bench-101 as `.npz`; or a `.bench`
+            file of the package `nas-bench-graph`.
         space: The space, or its name; None takes that of the published layout.
 
     Raises:
@@ -118,7 +121,11 @@ def read_table(path: Path | str, space: YamlSpace | str | None = None) -> Table:
         return _checked(Table(used, codes, columns, path.name, {}), None)
     if not path.name.endswith(ENDINGS):
         raise DataError("unknown kind of table", place=str(path), accepted=", ".join(ENDINGS))
-    file = read_csv(path)
+    if path.name.endswith(BENCH):
+        cells, numbers = read_bench(path)
+        file = CsvFile(path.name, cells, tuple(range(1, 1 + len(cells["link"]))), "row")
+    else:
+        file, numbers = read_csv(path), {}
     named = space or space_of_columns(list(file.columns))
     if named is None:
         raise DataError(
@@ -130,8 +137,8 @@ def read_table(path: Path | str, space: YamlSpace | str | None = None) -> Table:
     used = _space(named)
     texts, taken = choice_texts(file, used)
     codes = codes_of_texts(used, texts, file)
-    numbers, words = _numbers(file, taken)
-    return _checked(Table(used, codes, numbers, path.name, words), file)
+    read, words = _numbers(file, taken)
+    return _checked(Table(used, codes, {**read, **numbers}, path.name, words), file)
 
 
 def _space(space: YamlSpace | str) -> YamlSpace:

@@ -54,6 +54,7 @@ def _data(report: PlanReport) -> str:
 
 
 def _space(report: PlanReport) -> str:
+    from gnas.evaluation import FREE_COSTS
     from gnas.report.text import cost, duration
 
     lines = [f"space: {report.space}, {report.choices} choices, {report.space_size:,} assignments"]
@@ -63,14 +64,13 @@ def _space(report: PlanReport) -> str:
     rows = [
         [
             check.digest[:8],
-            cost("n_params", check.costs["n_params"]),
-            cost("macs", check.costs["macs"]),
-            cost("memory_bytes", check.costs["memory_bytes"]),
+            *(cost(name, check.costs[name]) if name in check.costs else "" for name in FREE_COSTS),
             "" if check.epoch_seconds is None else duration(check.epoch_seconds),
         ]
         for check in report.samples
     ]
-    lines.append("  built and run forward and backward:")
+    tried = any(check.epoch_seconds is not None for check in report.samples)
+    lines.append("  built and run forward and backward:" if tried else "  sampled:")
     lines.append(_indent(table(["sample", "parameters", "MACs", "memory", "epoch"], rows)))
     return "\n".join(lines)
 
