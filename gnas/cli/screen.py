@@ -92,8 +92,14 @@ def describe(fitted: Fitted, found: Screening) -> str:
     rate = pool.distinct / max(pool.seconds, 1e-9)
     lines = [
         f"pool: {pool.drawn:,} {'drawn' if pool.kind == 'sample' else 'read'}, {pool.distinct:,} new ones screened in "
-        f"{duration(pool.seconds)} ({rate:,.0f}/s); the best {pool.exact:,} once more by the whole predictor"
+        f"{duration(pool.seconds)} ({rate:,.0f}/s)"
     ]
+    if pool.student_tau is not None:
+        lines[0] += (
+            f"; all by a student of the predictor (rank correlation with it {pool.student_tau:.2f}), "
+            f"the best {pool.exact:,} by the predictor"
+        )
+    lines.append(f"{pool.beating:,} have a 90 % interval that reaches beyond the best label")
     if found.conditions:
         lines.append(f"where {' and '.join(found.conditions)}: {pool.kept:,} may keep it, {pool.counted:,} counted")
     lines += [f"note: {remark}" for remark in found.remarks]

@@ -160,9 +160,13 @@ class WarmStack:
         """Ends of the interval that holds a new evaluation with probability `level`, `(n,)` each."""
         return self._stack.interval(codes, level, self._columns(codes, extra))
 
-    def rank_mean(self, codes: Codes, extra: Floats | None = None) -> Vector:
-        """A mean that ranks rows as `predict_codes` does, on another scale, `(n,)`."""
-        return self._stack.predict_latent(codes, self._columns(codes, extra))[0]
+    def predict_latent(self, codes: Codes, extra: Floats | None = None) -> tuple[Vector, Vector]:
+        """Mean and standard deviation on the rank-Gaussian scale of the labels, `(n,)` each."""
+        return self._stack.predict_latent(codes, self._columns(codes, extra))
+
+    def interval_of_latent(self, mean: Vector, std: Vector, level: float) -> tuple[Vector, Vector]:
+        """As `interval`, from what `predict_latent` gave."""
+        return self._stack.interval_of_latent(mean, std, level)
 
     def _columns(self, codes: Codes, extra: Floats | None) -> Floats | None:
         if self._transfer is None:

@@ -7,12 +7,15 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from gnas.errors import SpecError
 from gnas.predictors.protocol import Vector
 from gnas.space.marks import accepted_names, suggestion
 
 _FACTORS = {"": 1.0, "k": 1e3, "M": 1e6, "G": 1e9}
-_OPERATORS: dict[str, Callable[[Vector, float], Vector]] = {
+_OPERATORS: dict[str, Callable[[Vector, float], NDArray[np.bool_]]] = {
     "<": operator.lt,
     "<=": operator.le,
     ">": operator.gt,
@@ -36,7 +39,7 @@ class Condition:
     relation: str
     limit: float
 
-    def holds(self, values: Vector) -> Vector:
+    def holds(self, values: Vector) -> NDArray[np.bool_]:
         """Where it holds; `values` of any shape."""
         return _OPERATORS[self.relation](values, self.limit)
 

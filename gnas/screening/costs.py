@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gnas.evaluation import FREE_COSTS
 from gnas.predictors.crossval import tau
@@ -107,18 +108,21 @@ class CostModel:
 
     def estimate(self, codes: Codes) -> Vector:
         """Estimated costs of rows, `(n,)`."""
-        y = self._latent(codes)
-        out: Vector = np.exp(y) if self.positive else y
+        return self._cost(self.latent(codes))
+
+    def latent(self, codes: Codes) -> Vector:
+        """Estimates on the scale on which they are linear in the features, `(n,)`."""
+        x: Floats = self.extractor.features_of_codes(self.space, codes)
+        out: Vector = x @ self.weights[:-1] + self.weights[-1]
         return out
 
-    def may_hold(self, condition: Condition, codes: Codes) -> Vector:
-        """Which rows may keep a limit, the estimate's own error granted, `(n,)`."""
-        y = self._latent(codes) + (self.low if condition.is_upper() else self.high)
-        return condition.holds(np.exp(y) if self.positive else y)
+    def may_hold(self, condition: Condition, latent: Vector, doubt: float = 0.0) -> NDArray[np.bool_]:
+        """Which rows may keep a limit, the error of their estimates and a further `doubt` granted, `(n,)`."""
+        shift = self.low - doubt if condition.is_upper() else self.high + doubt
+        return condition.holds(self._cost(latent + shift))
 
-    def _latent(self, codes: Codes) -> Vector:
-        x: Floats = self.extractor.features_of_codes(self.space, codes)
-        out: Vector = np.clip(x @ self.weights[:-1] + self.weights[-1], -700, 700)
+    def _cost(self, latent: Vector) -> Vector:
+        out: Vector = np.exp(np.minimum(latent, 700.0)) if self.positive else latent
         return out
 
 

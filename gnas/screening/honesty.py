@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,32 +11,10 @@ from numpy.typing import NDArray
 from gnas.predictors.crossval import folds
 from gnas.predictors.protocol import Vector
 from gnas.screening.labels import Labels
-from gnas.space.protocol import Codes
 
 LEVEL = 0.9
 """Share of values that the intervals claim to hold."""
 _CHANCE = 1.645
-Extra = NDArray[np.float64] | None
-
-
-class CodePredictor(Protocol):
-    """A predictor on rows of codes."""
-
-    def fit_codes(self, codes: Codes, values: Vector, extra: Extra = None) -> Self:
-        """Fits on `values`, `(n,)`."""
-        ...
-
-    def predict_codes(self, codes: Codes, extra: Extra = None) -> tuple[Vector, Vector]:
-        """Mean and standard deviation, `(n,)` each, in the units of the values."""
-        ...
-
-    def rank_mean(self, codes: Codes, extra: Extra = None) -> Vector:
-        """A cheap mean that ranks rows as the full one, on any scale, `(n,)`."""
-        ...
-
-    def interval(self, codes: Codes, level: float, extra: Extra = None) -> tuple[Vector, Vector]:
-        """Low and high end of intervals that hold a share `level` of values, `(n,)` each."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)

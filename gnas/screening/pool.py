@@ -52,12 +52,16 @@ class Pool(Protocol):
         ...
 
     @property
-    def size(self) -> int | None:
-        """Rows to come, repetitions counted; None where it is not known beforehand."""
+    def size(self) -> int:
+        """Rows to come, repetitions counted."""
         ...
 
     def chunks(self) -> Iterator[Callable[[], Chunk]]:
         """Calls that each make one chunk, independent of each other."""
+        ...
+
+    def glimpse(self, n: int, rng: np.random.Generator) -> Chunk:
+        """`n` rows such as the pool's."""
         ...
 
 
@@ -66,19 +70,18 @@ class SampledPool:
     """Assignments drawn uniformly; chunk k is drawn by a generator seeded by `(seed, k)`."""
 
     space: Space
-    n: int
+    size: int
     seed: int
     kind: str = "sample"
 
-    @property
-    def size(self) -> int:
-        """Assignments drawn."""
-        return self.n
-
     def chunks(self) -> Iterator[Callable[[], Chunk]]:
         """Calls that draw."""
-        for k, start in enumerate(range(0, self.n, CHUNK)):
-            yield partial(self._draw, k, min(CHUNK, self.n - start))
+        for k, start in enumerate(range(0, self.size, CHUNK)):
+            yield partial(self._draw, k, min(CHUNK, self.size - start))
+
+    def glimpse(self, n: int, rng: np.random.Generator) -> Chunk:
+        """Rows drawn alike."""
+        return Chunk(self.space.sample_codes(rng, n))
 
     def _draw(self, k: int, n: int) -> Chunk:
         return Chunk(self.space.sample_codes(np.random.default_rng([self.seed, k]), n))
@@ -101,31 +104,52 @@ class WholePool:
         for codes in self.space.iterate_codes(CHUNK):
             yield partial(Chunk, codes)
 
+    def glimpse(self, n: int, rng: np.random.Generator) -> Chunk:
+        """Rows drawn uniformly."""
+        return Chunk(self.space.sample_codes(rng, n))
+
 
 @dataclass(frozen=True, slots=True)
 class FilePool:
-    """Rows of a CSV file with one column for each choice."""
+    """Rows of a CSV file with one column for each choice, all read and checked.
 
-    coder: Coder
-    path: Path
-    extra: tuple[str, ...] = ()
+    Attributes:
+        rows: Them.
+        dropped: Cells that named a value for an inactive choice.
+    """
+
+    rows: Chunk
+    dropped: int = 0
     kind: str = "file"
 
-    @property
-    def size(self) -> None:
-        """Unknown before the file is read."""
-        return
-
-    def chunks(self) -> Iterator[Callable[[], Chunk]]:
-        """Calls that hold a chunk each.
+    @classmethod
+    def read(cls, space: Space, path: Path, extra: Sequence[str]) -> FilePool:
+        """Reads a file.
 
         Raises:
-            DataError: A row outside the space, with its line.
+            DataError: A row outside the space, or an extra column that is missing or has gaps; with the line.
         """
-        for block in read_blocks(self.path, CHUNK):
-            columns = extra_of_block(block, self.extra)
-            extra = np.column_stack(list(columns.values())) if columns else None
-            yield partial(Chunk, self.coder.codes(block), extra)
+        coder = Coder(space)
+        codes = [np.zeros((0, len(space.choices)), dtype=np.int16)]
+        columns = [np.zeros((0, len(extra)))]
+        for block in read_blocks(path, CHUNK):
+            codes.append(coder.codes(block))
+            columns.append(np.column_stack([np.zeros((len(block.rows), 0)), *extra_of_block(block, extra).values()]))
+        return cls(Chunk(np.concatenate(codes), np.concatenate(columns) if extra else None), coder.dropped)
+
+    @property
+    def size(self) -> int:
+        """Rows of the file."""
+        return len(self.rows.codes)
+
+    def chunks(self) -> Iterator[Callable[[], Chunk]]:
+        """Calls that hold a chunk each."""
+        for start in range(0, self.size, CHUNK):
+            yield partial(self.rows.take, np.arange(start, min(start + CHUNK, self.size)))
+
+    def glimpse(self, n: int, rng: np.random.Generator) -> Chunk:
+        """Rows of the file, drawn with replacement."""
+        return self.rows.take(rng.integers(self.size, size=n))
 
 
 def make_pool(space: Space, asked: str, *, seed: int, extra: Sequence[str] = ()) -> Pool:
@@ -148,7 +172,10 @@ def make_pool(space: Space, asked: str, *, seed: int, extra: Sequence[str] = ())
                 value=text,
                 accepted="a number of architectures to sample, all, or a CSV file with one column for each choice",
             )
-        return FilePool(Coder(space), path, tuple(extra))
+        pool = FilePool.read(space, path, extra)
+        if pool.size == 0:
+            raise DataError("an empty pool", place=text, accepted="at least one row beneath the header")
+        return pool
     if extra:
         raise DataError(
             f"the predictor uses the extra columns {', '.join(extra)}, which only a file has",

@@ -52,18 +52,22 @@ class Screened:
         drawn: Rows read or drawn.
         distinct: Different ones not evaluated before, which were screened.
         kept: Those whose estimated costs may keep every condition.
+        beating: Those of them whose 90 % interval reaches beyond the best label.
+        exact: The best of them, whose mean and interval are the predictor's own; all others have its student's.
+        student_tau: Kendall's τ of the student with the predictor on rows it was not taught; None where there is none.
         counted: Networks built to count their costs.
-        seconds: Wall clock of sampling, encoding and predicting.
-        exact: Architectures whose mean and interval are those of the whole predictor.
+        seconds: Wall clock, from the first row to the last candidate.
     """
 
     kind: str
     drawn: int
     distinct: int
     kept: int
+    beating: int
+    exact: int
+    student_tau: float | None
     counted: int
     seconds: float
-    exact: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +134,10 @@ def as_json(screening: Screening) -> dict[str, Any]:
             "drawn": pool.drawn,
             "screened": pool.distinct,
             "may_keep_conditions": pool.kept,
+            "may_beat_best_label": pool.beating,
             "counted": pool.counted,
             "exact": pool.exact,
+            "student_kendall_tau": pool.student_tau,
             "seconds": pool.seconds,
         },
         "where": list(screening.conditions),

@@ -1,4 +1,4 @@
-"""The screening itself: a stream of chunks, a running top, and the whole predictor for the best few thousand."""
+"""The screening itself: a stream of chunks, a running top, and the predictor's own view of the best few thousand."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,20 +15,40 @@ from threadpoolctl import threadpool_limits
 
 from gnas.errors import DataError
 from gnas.evaluation import Objective
+from gnas.predictors.kernels import Floats
 from gnas.predictors.protocol import Vector
 from gnas.screening.conditions import Condition
 from gnas.screening.costs import CostBook, CostModel
-from gnas.screening.honesty import LEVEL, CodePredictor, Extra
+from gnas.screening.honesty import LEVEL
 from gnas.screening.pool import Chunk, Pool, Sieve
 from gnas.screening.result import Candidate, Screened
+from gnas.screening.student import Student
 from gnas.space.protocol import Codes, Space
 
-EXACT = 5000
-"""Best of the pool whose mean and interval are those of the whole predictor."""
+DIRECT = 32_768
+"""Largest pool that the predictor itself goes through; of a larger one a student chooses what it looks at."""
+_TAUGHT = 8192
+_BLOCK = 4096
+_FEWEST_BLOCKS, _MOST_BLOCKS = 2, 32
 _MOST_COUNTED = 5000
 
-Told = Callable[[int, int | None], None]
-Scoring = Callable[[Codes, Extra], Vector]
+Told = Callable[[str, int, int], None]
+
+
+class Screener(Protocol):
+    """A fitted predictor, as a screening needs it."""
+
+    def predict_codes(self, codes: Codes, extra: Floats | None = None) -> tuple[Vector, Vector]:
+        """Mean and standard deviation, `(n,)` each, in the units of the values."""
+        ...
+
+    def predict_latent(self, codes: Codes, extra: Floats | None = None) -> tuple[Vector, Vector]:
+        """Mean and standard deviation on a scale on which both are Gaussian, `(n,)` each."""
+        ...
+
+    def interval_of_latent(self, mean: Vector, std: Vector, level: float) -> tuple[Vector, Vector]:
+        """Ends of intervals that hold a share `level` of new values, in units, from what `predict_latent` gave."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +65,22 @@ class Limits:
     models: Mapping[str, CostModel]
     book: CostBook
 
-    def may_hold(self, codes: Codes) -> NDArray[np.bool_]:
-        """Rows whose estimates may keep every condition, `(n,)`."""
-        good = np.ones(len(codes), dtype=np.bool_)
-        for condition in self.conditions:
-            if good.any():
-                good[good] = self.models[condition.name].may_hold(condition, codes[good])
+    def estimates(self, codes: Codes) -> Floats:
+        """Estimate of the cost each condition names, before exponentials, `(n, condition)`."""
+        columns = [self.models[condition.name].latent(codes) for condition in self.conditions]
+        return np.column_stack([np.zeros((len(codes), 0)), *columns])
+
+    def may_hold(self, estimates: Floats, errors: Sequence[float] | None = None) -> NDArray[np.bool_]:
+        """Rows that may keep every condition, doubts about their `estimates` granted, `(n,)`.
+
+        Args:
+            estimates: As `estimates` gives.
+            errors: Further doubts about each column.
+        """
+        good = np.ones(len(estimates), dtype=np.bool_)
+        for k, condition in enumerate(self.conditions):
+            doubt = 0.0 if errors is None else errors[k]
+            good &= self.models[condition.name].may_hold(condition, estimates[:, k], doubt)
         return good
 
     def holds(self, row: Codes) -> bool:
@@ -65,21 +96,24 @@ class Limits:
 
 def screen(
     space: Space,
-    predictor: CodePredictor,
+    predictor: Screener,
     pool: Pool,
     *,
     objective: Objective,
     limits: Limits,
     seen: Codes,
+    best_label: float,
     top: int,
+    seed: int = 0,
     workers: int = 1,
-    told: Told | None = None,
+    told: Told = lambda name, done, total: None,
 ) -> tuple[tuple[Candidate, ...], Screened]:
     """The best of a pool.
 
-    Every row gets the predictor's `rank_mean`; the best `EXACT` of them the whole predictor's mean and interval; of
-    those, isomorphic twins and rows already evaluated are left out, and conditions are checked on counted costs from
-    the first on, until `top` rows keep them.
+    The predictor goes through a small pool itself. Of a large one, a student of it gives every row a mean and an
+    interval; then the predictor goes through the best of those, block by block, until a block holds none of the best.
+    From the first on, isomorphic twins and rows already evaluated are left out and conditions are checked on counted
+    costs, until `top` rows keep them.
 
     Args:
         space: The space.
@@ -88,85 +122,180 @@ def screen(
         objective: Which direction is better.
         limits: Conditions on costs.
         seen: Rows already evaluated, `(m, choice)`.
+        best_label: The best value among them.
         top: How many to return; fewer come back where fewer keep the conditions.
+        seed: Of the student.
         workers: Threads. The result does not depend on them.
-        told: Called with rows screened so far and their number, where known.
+        told: Called with what is going on, rows done and rows in all.
 
     Raises:
         DataError: The pool holds fewer new architectures than `top`.
     """
     start = time.perf_counter()
+    sign = objective.sign()
     sieve = Sieve(len(space.choices), getattr(space, "live_choices", None))
     sieve.fresh(sieve.keys(seen))
-    best = _Top(max(EXACT, 2 * top), objective.sign())
-    drawn = distinct = kept = 0
     with threadpool_limits(1 if workers > 1 else None), ThreadPoolExecutor(workers) as threads:
-        for rows, chunk, marks in _scored(threads, workers, pool, sieve, limits, predictor.rank_mean):
-            drawn += rows[0]
-            distinct += rows[1]
-            kept += len(marks)
-            best.add(chunk, marks)
-            if told is not None:
-                told(drawn, pool.size)
-    _require_pool(pool, drawn, distinct, top)
-    chosen, exact = _finish(space, predictor, best.chunk(), objective, limits, seen, top)
-    seconds = time.perf_counter() - start
-    return chosen, Screened(pool.kind, drawn, distinct, kept, limits.book.looked_at, seconds, exact)
+        own = _Judge(predictor, limits)
+        student = None
+        if pool.size > DIRECT:
+            student = _taught(space, own, pool, seed, threads, told)
+        marker = own if student is None else _Imitation(student, limits)
+        running = _Top(_BLOCK * _MOST_BLOCKS, sign)
+        drawn = distinct = kept = beating = 0
+        for rows, fresh, chunk, marks in _marked(threads, workers, pool, sieve, marker):
+            drawn, distinct, kept = drawn + rows, distinct + fresh, kept + len(chunk.codes)
+            low, high = predictor.interval_of_latent(marks[:, 0], marks[:, 1], LEVEL)
+            beating += int(((high if sign > 0 else -low) > sign * best_label).sum())
+            running.add(chunk, marks)
+            told("screening", drawn, pool.size)
+        _require_pool(pool, drawn, distinct, top)
+        chunk, marks = running.best()
+        if student is not None:
+            chunk, marks = _looked_at_again(chunk, own, sign, top, threads, told)
+    chosen = _finish(space, predictor, chunk, marks, objective, limits, seen, top)
+    figures = Screened(
+        kind=pool.kind,
+        drawn=drawn,
+        distinct=distinct,
+        kept=kept,
+        beating=beating,
+        exact=len(marks),
+        student_tau=None if student is None else student.tau[0],
+        counted=limits.book.looked_at,
+        seconds=time.perf_counter() - start,
+    )
+    return chosen, figures
 
 
-def _scored(
-    threads: ThreadPoolExecutor, workers: int, pool: Pool, sieve: Sieve, limits: Limits, score: Scoring
-) -> Iterator[tuple[tuple[int, int], Chunk, Vector]]:
-    """Chunks without repetitions and with marks, in order; makes and scores a few ahead in the threads."""
+class _Marker(Protocol):
+    """Gives rows a latent mean and standard deviation, and leaves out those that break a limit for sure."""
+
+    def __call__(self, chunk: Chunk) -> tuple[Chunk, Floats]:
+        """The rows left, and their marks, `(n, 2)`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Judge:
+    """The predictor itself."""
+
+    predictor: Screener
+    limits: Limits
+
+    def __call__(self, chunk: Chunk) -> tuple[Chunk, Floats]:
+        if self.limits.conditions:
+            chunk = chunk.take(self.limits.may_hold(self.limits.estimates(chunk.codes)))
+        return chunk, self.marks(chunk)
+
+    def marks(self, chunk: Chunk) -> Floats:
+        """Marks of all rows."""
+        return np.column_stack(self.predictor.predict_latent(chunk.codes, chunk.extra))
+
+
+@dataclass(frozen=True, slots=True)
+class _Imitation:
+    """Its student."""
+
+    student: Student
+    limits: Limits
+
+    def __call__(self, chunk: Chunk) -> tuple[Chunk, Floats]:
+        told = self.student.predict(chunk)
+        kept = self.limits.may_hold(told[:, 2:], self.student.error[2:])
+        return chunk.take(kept), np.column_stack([told[kept, 0], np.exp(told[kept, 1])])
+
+
+def _taught(space: Space, judge: _Judge, pool: Pool, seed: int, threads: ThreadPoolExecutor, told: Told) -> Student:
+    """A student of the predictor, on rows such as the pool's."""
+    rows = pool.glimpse(_TAUGHT, np.random.default_rng([seed, 1 << 21]))
+    parts = [rows.take(np.arange(i, min(i + 1024, _TAUGHT))) for i in range(0, _TAUGHT, 1024)]
+
+    def answer(part: Chunk) -> Floats:
+        marks = judge.marks(part)
+        return np.column_stack(
+            [marks[:, 0], np.log(np.maximum(marks[:, 1], 1e-12)), judge.limits.estimates(part.codes)]
+        )
+
+    answers = []
+    for part in threads.map(answer, parts):
+        answers.append(part)
+        told("teaching", len(answers) * 1024, _TAUGHT)
+    return Student.fit(space, rows, np.concatenate(answers), seed)
+
+
+def _marked(
+    threads: ThreadPoolExecutor, workers: int, pool: Pool, sieve: Sieve, marker: _Marker
+) -> Iterator[tuple[int, int, Chunk, Floats]]:
+    """Rows drawn, rows new, and those left with their marks, chunk by chunk in order; a few ahead in the threads."""
 
     def make(call: Callable[[], Chunk]) -> tuple[Chunk, NDArray[np.uint64]]:
         chunk = call()
         return chunk, sieve.keys(chunk.codes)
 
-    def judge(chunk: Chunk, rows: tuple[int, int]) -> tuple[tuple[int, int], Chunk, Vector]:
-        if limits.conditions:
-            chunk = chunk.take(limits.may_hold(chunk.codes))
-        marks = score(chunk.codes, chunk.extra) if len(chunk.codes) else np.zeros(0)
-        return rows, chunk, marks
-
     made: deque[Future[tuple[Chunk, NDArray[np.uint64]]]] = deque()
-    judged: deque[Future[tuple[tuple[int, int], Chunk, Vector]]] = deque()
+    marked: deque[tuple[int, int, Future[tuple[Chunk, Floats]]]] = deque()
     calls = pool.chunks()
     while True:
         while len(made) < workers + 1 and (call := next(calls, None)) is not None:
             made.append(threads.submit(make, call))
-        if made and len(judged) < workers + 1:
+        if made and len(marked) < workers + 1:
             chunk, keys = made.popleft().result()
             fresh = sieve.fresh(keys)
-            judged.append(threads.submit(judge, chunk.take(fresh), (len(keys), len(fresh))))
-        elif judged:
-            yield judged.popleft().result()
+            marked.append((len(keys), len(fresh), threads.submit(marker, chunk.take(fresh))))
+        elif marked:
+            rows, new, future = marked.popleft()
+            yield rows, new, *future.result()
         else:
             return
 
 
+def _looked_at_again(
+    chunk: Chunk, judge: _Judge, sign: float, top: int, threads: ThreadPoolExecutor, told: Told
+) -> tuple[Chunk, Floats]:
+    """The predictor's own marks of the student's best, until a block of them adds nothing to the best of all."""
+    wanted = max(2 * top, 64)
+    kept, marks = _Top(_BLOCK * _MOST_BLOCKS, sign), np.zeros((0, 2))
+    bar = -np.inf
+    n = len(chunk.codes)
+    for block, start in enumerate(range(0, n, _BLOCK)):
+        rows = chunk.take(np.arange(start, min(start + _BLOCK, n)))
+        parts = [rows.take(part) for part in np.array_split(np.arange(len(rows.codes)), 4)]
+        for part, own in threads.map(judge, parts):
+            kept.add(part, own)
+        marks = kept.best()[1]
+        told("a closer look", start + len(rows.codes), n)
+        if len(marks) < wanted:
+            continue
+        now = float(sign * marks[wanted - 1, 0])
+        if block + 1 >= _FEWEST_BLOCKS and now <= bar:
+            break
+        bar = now
+    return kept.best()
+
+
 class _Top:
-    """The best rows so far; among equals the earlier."""
+    """The best rows so far by the first of their marks; among equals the earlier."""
 
     def __init__(self, most: int, sign: float) -> None:
         self._most, self._sign = most, sign
-        self._chunk: Chunk | None = None
-        self._marks: Vector = np.zeros(0)
+        self._parts: list[tuple[Chunk, Floats]] = []
+        self._held = 0
 
-    def add(self, chunk: Chunk, marks: Vector) -> None:
-        if not len(marks):
-            return
-        if self._chunk is not None:
-            extra = None if chunk.extra is None or self._chunk.extra is None else [self._chunk.extra, chunk.extra]
-            codes = np.concatenate([self._chunk.codes, chunk.codes])
-            chunk = Chunk(codes, None if extra is None else np.concatenate(extra))
-            marks = np.concatenate([self._marks, marks])
-        order = np.argsort(-self._sign * marks, kind="stable")[: self._most]
-        self._chunk, self._marks = chunk.take(order), marks[order]
+    def add(self, chunk: Chunk, marks: Floats) -> None:
+        self._parts.append((chunk, marks))
+        self._held += len(marks)
+        if self._held > 2 * self._most:
+            self._parts = [self.best()]
+            self._held = len(self._parts[0][1])
 
-    def chunk(self) -> Chunk | None:
-        """The best, in order; None if nothing came."""
-        return self._chunk
+    def best(self) -> tuple[Chunk, Floats]:
+        """The best, in order."""
+        codes = np.concatenate([chunk.codes for chunk, _ in self._parts])
+        extra = [chunk.extra for chunk, _ in self._parts if chunk.extra is not None]
+        marks = np.concatenate([marks for _, marks in self._parts])
+        order = np.argsort(-self._sign * marks[:, 0], kind="stable")[: self._most]
+        return Chunk(codes, np.concatenate(extra) if extra else None).take(order), marks[order]
 
 
 def _require_pool(pool: Pool, drawn: int, distinct: int, top: int) -> None:
@@ -184,47 +313,53 @@ def _require_pool(pool: Pool, drawn: int, distinct: int, top: int) -> None:
 
 def _finish(
     space: Space,
-    predictor: CodePredictor,
-    best: Chunk | None,
+    predictor: Screener,
+    best: Chunk,
+    marks: Floats,
     objective: Objective,
     limits: Limits,
     seen: Codes,
     top: int,
-) -> tuple[tuple[Candidate, ...], int]:
-    """Candidates in the order of the whole predictor's mean, and how many rows that was asked of."""
-    if best is None:
-        return (), 0
-    mean, _ = predictor.predict_codes(best.codes, best.extra)
-    order = np.argsort(-objective.sign() * mean, kind="stable")
-    digests = space.digests(best.codes)
+) -> tuple[Candidate, ...]:
+    """Candidates from the best rows, in order of the mean in units."""
     known = set(space.digests(seen).tolist())
     rows: list[int] = []
-    for row in order.tolist():
+    digests: list[str] = []
+    for start in range(0, len(marks), max(256, 2 * top)):
+        part = range(start, min(start + max(256, 2 * top), len(marks)))
+        for row, digest in zip(part, space.digests(best.codes[part.start : part.stop]).tolist(), strict=True):
+            if len(rows) < top and limits.book.looked_at <= _MOST_COUNTED and digest not in known:
+                known.add(digest)
+                if limits.holds(best.codes[row]):
+                    rows.append(row)
+                    digests.append(digest.decode())
         if len(rows) == top or limits.book.looked_at > _MOST_COUNTED:
             break
-        if digests[row] not in known and limits.holds(best.codes[row]):
-            rows.append(row)
-        known.add(digests[row])
+    if not rows:
+        return ()
     chosen = best.take(np.array(rows, dtype=np.intp))
-    low, high = predictor.interval(chosen.codes, LEVEL, chosen.extra) if rows else (np.zeros(0), np.zeros(0))
-    nearest = nearest_better(chosen.codes)
+    mean, _ = predictor.predict_codes(chosen.codes, chosen.extra)
+    low, high = predictor.interval_of_latent(marks[rows, 0], marks[rows, 1], LEVEL)
+    order = np.argsort(-objective.sign() * mean, kind="stable").tolist()
+    nearest = nearest_better(chosen.codes[order])
     found = []
-    for i, (row, code) in enumerate(zip(rows, chosen.codes, strict=True)):
+    for i, row in enumerate(order):
+        code = chosen.codes[row]
         choices = zip(space.choices, code.tolist(), strict=True)
         found.append(
             Candidate(
-                i + 1,
-                digests[row].decode(),
-                tuple((c.name, c.values[k]) for c, k in choices if k >= 0),
-                float(mean[row]),
-                float(low[i]),
-                float(high[i]),
-                dict(limits.book.costs(code)),
-                _estimates(limits, code),
-                nearest[i],
+                rank=i + 1,
+                digest=digests[row],
+                assignment=tuple((c.name, c.values[k]) for c, k in choices if k >= 0),
+                mean=float(mean[row]),
+                low=float(low[row]),
+                high=float(high[row]),
+                costs=dict(limits.book.costs(code)),
+                estimates=_estimates(limits, code),
+                nearest=nearest[i],
             )
         )
-    return tuple(found), len(order)
+    return tuple(found)
 
 
 def _estimates(limits: Limits, code: Codes) -> dict[str, float]:

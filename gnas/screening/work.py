@@ -13,7 +13,7 @@ from gnas.predictors.store import load_predictor
 from gnas.screening.conditions import read_conditions
 from gnas.screening.costs import CostBook, CostModel, fit_cost_models, known_names
 from gnas.screening.fitting import Fitted, fit_predictor, labels_as_json, restored, stored_labels
-from gnas.screening.pool import make_pool
+from gnas.screening.pool import FilePool, Pool, make_pool
 from gnas.screening.request import Source, check_same_source, cost_book, read_labels
 from gnas.screening.result import Candidate, Screening
 from gnas.screening.screen import Limits, screen
@@ -21,7 +21,7 @@ from gnas.screening.sources import seen_of_run
 
 _MOST_WORKERS = 8
 
-Told = Callable[[str, int, int | None], None]
+Told = Callable[[str, int, int], None]
 
 
 def screen_request(
@@ -65,9 +65,11 @@ def screen_request(
         objective=labels.objective,
         limits=Limits(conditions, models, book),
         seen=labels.seen,
+        best_label=float(labels.values.max() if labels.objective.sign() > 0 else labels.values.min()),
         top=top,
+        seed=seed,
         workers=_workers(),
-        told=lambda done, total: told("screening", done, total),
+        told=told,
     )
     report = fitted.model.report
     return fitted, Screening(
@@ -81,7 +83,7 @@ def screen_request(
         conditions=tuple(str(condition) for condition in conditions),
         cost_models={name: model.tau for name, model in models.items() if name not in book.names},
         top=best,
-        remarks=(*labels.remarks, *remarks, *fitted.remarks, *_shortfall(top, best, models, book)),
+        remarks=(*labels.remarks, *remarks, *_inactive(chosen), *fitted.remarks, *_shortfall(top, best, models, book)),
     )
 
 
@@ -94,6 +96,11 @@ def _shortfall(top: int, best: Sequence[Candidate], models: Mapping[str, CostMod
                 f"{name} cannot be counted here: it is estimated from the labels (rank correlation {model.tau:.2f} on "
                 "left-out ones), so a row shown may break its limit"
             )
+
+
+def _inactive(pool: Pool) -> Iterator[str]:
+    if isinstance(pool, FilePool) and pool.dropped:
+        yield f"{pool.dropped} cells of the pool name a value for a choice that is inactive in their row"
 
 
 def _workers() -> int:
