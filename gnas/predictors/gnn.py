@@ -28,8 +28,8 @@ from gnas.space.protocol import Codes, Space
 _CHUNK = 2048
 _LEAST = 8
 """With fewer labels nothing is held out, and the scatter of new labels is taken to be that of all."""
-_HELD_OUT = 0.1
 _UNLABELLED = 2000
+_REFERENCE = 512
 _REMEMBERED = 8
 
 
@@ -46,31 +46,42 @@ class GnnSettings:
         tuned_rate: In place of `rate`, once pretrained.
     """
 
-    width: int = 32
+    width: int = 16
     rounds: int = 1
     hidden: int = 64
-    steps: int = 200
-    rate: float = 3e-3
-    pretrain_steps: int = 400
+    steps: int = 400
+    rate: float = 1e-2
+    pretrain_steps: int = 300
     pretrain_rate: float = 3e-3
     tuned_rate: float = 1e-3
 
 
 @dataclass(frozen=True, slots=True)
 class _State:
-    """A fit: the networks, the scale of labels, and the variance of labels around a member that did not see them."""
+    """A fit.
+
+    Attributes:
+        scorer: The networks.
+        ranks: The scale of labels.
+        held_out: What the member that did not see a label said of it, `(n,)`; empty with few labels.
+        error: Mean squared error expected of the ensemble's mean.
+        scatter: Mean variance between members at architectures they have not seen.
+    """
 
     scorer: Scorer
     ranks: RankGaussian
-    noise: float
+    held_out: Vector
+    error: float
+    scatter: float
 
 
 class GnnPredictor:
     """Flow encoders in an ensemble, trained to rank and to regress; a `Predictor`.
 
-    The mean is that of the members' scores on the rank-Gaussian scale of the labels, in units again. The variance is
-    that between members plus one of new labels: each member leaves out a tenth of the labels, and their squared errors
-    are its estimate.
+    The mean is that of the members' scores on the rank-Gaussian scale of the labels, in units again. Labels are split
+    into as many parts as there are members, and each member leaves one part out: so one fit tells how far new labels
+    lie from what members say (a member's squared error less what averaging takes off). That is the mean variance; it
+    rises and falls with the variance between members.
 
     Args:
         space: Where unlabelled architectures for pretraining come from. None: no pretraining, and only `fit` and
@@ -86,7 +97,7 @@ class GnnPredictor:
         space: Space | None,
         *,
         seed: int = 0,
-        members: int = 3,
+        members: int = 8,
         pretrain: bool = True,
         settings: GnnSettings | None = None,
     ) -> None:
@@ -126,6 +137,10 @@ class GnnPredictor:
         """Mean and standard deviation of new labels on the rank-Gaussian scale, `(n,)` each."""
         return _latent(self._state(), self._parts(codes))
 
+    def held_out(self) -> Vector:
+        """What members say of the labels they did not see, rank-Gaussian scale, `(n,)`; empty below eight labels."""
+        return self._state().held_out
+
     def embed_codes(self, codes: Codes) -> Floats:
         """What the fitted networks make of rows of codes, `(n, member * hidden)`: features for another model."""
         scorer = self._state().scorer
@@ -141,13 +156,15 @@ class GnnPredictor:
         state = self._state()
         arrays = {name: value.detach().numpy().copy() for name, value in state.scorer.state_dict().items()}
         arrays |= {f"ranks.{name}": getattr(state.ranks, name) for name in ("z", "knots_z", "knots_y")}
+        arrays["held_out"] = state.held_out
         facts = {
             "seed": self.seed,
             "members": self.members,
             "pretrain": self.pretrain,
             "settings": asdict(self.settings),
             "slope": state.ranks.slope,
-            "noise": state.noise,
+            "error": state.error,
+            "scatter": state.scatter,
         }
         return arrays, facts
 
@@ -157,10 +174,10 @@ class GnnPredictor:
         settings = GnnSettings(**facts["settings"])
         made = cls(space, seed=facts["seed"], members=facts["members"], pretrain=facts["pretrain"], settings=settings)
         scorer = Scorer(made._fresh_encoder(), settings.hidden, 0).eval()
-        own = {name: torch.from_numpy(np.array(v)) for name, v in arrays.items() if not name.startswith("ranks.")}
-        scorer.load_state_dict(own)
+        scorer.load_state_dict({name: torch.from_numpy(np.array(arrays[name])) for name in scorer.state_dict()})
         z, knots_z, knots_y = (np.array(arrays[f"ranks.{name}"]) for name in ("z", "knots_z", "knots_y"))
-        made._fitted = _State(scorer, RankGaussian(z, knots_z, knots_y, facts["slope"]), facts["noise"])
+        ranks = RankGaussian(z, knots_z, knots_y, facts["slope"])
+        made._fitted = _State(scorer, ranks, np.array(arrays["held_out"]), facts["error"], facts["scatter"])
         return made
 
     def _fit(self, graphs: GraphBatch, values: Vector) -> Self:
@@ -172,12 +189,15 @@ class GnnPredictor:
             weights = _shares(self.members, n, self.seed)
             training = Training(settings.steps, settings.tuned_rate if pretrained else settings.rate)
             finetune(scorer, graphs, ranks.z, weights, training, self.seed)
-            scorer.eval()
-            with torch.no_grad():
-                scores = scorer(FlowPlan.of(graphs), torch.from_numpy(label_vectors(graphs.table))).double().numpy()
-        out = weights == 0.0
-        errors = (np.broadcast_to(ranks.z, scores.shape) - scores)[out] ** 2
-        self._fitted = _State(scorer, ranks, float(errors.mean()) if len(errors) else 1.0)
+        scorer.eval()
+        seen = _scores(scorer, iter([graphs]))
+        held_out = seen[weights.T == 0.0]
+        elsewhere = seen if self.space is None else _scores(scorer, self._parts(self._sampled(_REFERENCE, 3)))
+        scatter = float(elsewhere.var(axis=1, ddof=min(1, self.members - 1)).mean())
+        alone = float(((held_out - ranks.z) ** 2).mean()) if len(held_out) else 1.0
+        # Averaging takes off most of the variance between members, but some error of the ensemble always remains.
+        error = max(alone - scatter * (1.0 - 1.0 / self.members), 0.3 * alone)
+        self._fitted = _State(scorer, ranks, held_out, error, scatter)
         return self
 
     def _fresh_encoder(self) -> FlowEncoder:
@@ -191,6 +211,9 @@ class GnnPredictor:
         encoder = self._fresh_encoder()
         encoder.load_state_dict(weights)
         return encoder
+
+    def _sampled(self, n: int, stream: int) -> Codes:
+        return self._space().sample_codes(np.random.default_rng((self.seed, stream)), n)
 
     def _parts(self, codes: Codes) -> Iterator[GraphBatch]:
         return (GraphBatch.of_codes(self._space(), codes[i : i + _CHUNK]) for i in range(0, len(codes), _CHUNK))
@@ -215,18 +238,22 @@ def _checked(values: Vector, n: int) -> Vector:
 
 
 def _shares(members: int, n: int, seed: int) -> Singles:
-    """Weight of each label for each member: 0 for the tenth that it leaves out, `(member, label)`."""
+    """Weight of each label for each member: 0 for the part that it leaves out, `(member, label)`."""
     weights = np.ones((members, n), dtype=np.float32)
-    if n >= _LEAST:
-        rng = np.random.default_rng((seed, 1))
-        for row in weights:
-            row[rng.permutation(n)[: max(1, round(_HELD_OUT * n))]] = 0.0
+    if n >= _LEAST and members > 1:
+        weights[np.random.default_rng((seed, 1)).permutation(n) % members, np.arange(n)] = 0.0
     return weights
 
 
+def _scores(scorer: Scorer, parts: Iterator[GraphBatch]) -> Floats:
+    """Score of each member, `(graph, member)`."""
+    return _stacked(parts, lambda *what: scorer(*what)[..., None], scorer.encoder.members)
+
+
 def _latent(state: _State, parts: Iterator[GraphBatch]) -> tuple[Vector, Vector]:
-    scores = _stacked(parts, lambda *what: state.scorer(*what)[..., None], state.scorer.encoder.members)
-    return scores.mean(axis=1), np.sqrt(scores.var(axis=1) + state.noise)
+    scores = _scores(state.scorer, parts)
+    ratio = scores.var(axis=1) / state.scatter if state.scatter > 1e-12 else np.ones(len(scores))
+    return scores.mean(axis=1), np.sqrt(state.error * 0.5 * (1.0 + ratio))
 
 
 def _stacked(parts: Iterator[GraphBatch], module: Callable[..., torch.Tensor], width: int) -> Floats:

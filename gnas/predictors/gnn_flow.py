@@ -132,8 +132,8 @@ class FlowEncoder(nn.Module):
     def forward(self, plan: FlowPlan, labels: Tensor) -> Tensor:
         """Embeddings, `(member, graph, out_width)`.
 
-        What the forward pass left at the outputs, the backward pass at the sources, and the mean of each over the
-        nodes.
+        What the forward pass left at the outputs, the backward pass at the sources, and the sum of each over all nodes,
+        divided by the root of their number.
 
         Args:
             plan: Of the graphs.
@@ -152,10 +152,11 @@ class FlowEncoder(nn.Module):
             else:
                 way = plan.feed_weights, plan.levels[::-1], plan.feeds[::-1], plan.reads[::-1]
                 back = _flowed(shifts, gates, self.maps[turn], *way)
-        parts = [_pooled(ahead * plan.sinks, plan), _pooled(back * plan.sources, plan)]
-        parts += [_pooled(ahead, plan) / plan.sizes, _pooled(back, plan) / plan.sizes]
-        each = [part.view(-1, self.members, self.width) for part in parts]
-        return torch.cat(each, dim=2).transpose(0, 1)
+        root = plan.sizes.rsqrt().index_select(0, plan.graphs)
+        parts = [ahead * plan.sinks, back * plan.sources, ahead * root, back * root]
+        nodes = torch.cat([part.view(-1, self.members, self.width) for part in parts], dim=2)
+        of_graphs = nodes.new_zeros(len(plan.sizes), *nodes.shape[1:]).index_add(0, plan.graphs, nodes)
+        return of_graphs.transpose(0, 1)
 
     def _of_nodes(self, of_labels: Tensor, plan: FlowPlan) -> Tensor:
         """What each node has of what its label has, `(member, label, width)` to `(row, member * width)`."""
@@ -191,8 +192,3 @@ class Scorer(nn.Module):
         """Scores, `(member, graph)`; `kept` multiplies the hidden layer (dropout)."""
         hidden = self.hidden(plan, labels)
         return torch.baddbmm(self.outer_bias, hidden if kept is None else hidden * kept, self.outer)[..., 0]
-
-
-def _pooled(states: Tensor, plan: FlowPlan) -> Tensor:
-    """Sum over the nodes of each graph, `(graph, column)`."""
-    return _gathered(torch.cat([states, states.new_zeros(1, states.shape[1])]), plan.members)

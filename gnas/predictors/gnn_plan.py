@@ -28,7 +28,7 @@ class FlowPlan:
         reads, feeds: For each level, rows read by its nodes and rows that read them, `(row of the level, slot)`.
         read_weights, feed_weights: 1 / √(number read) and 1 / √(number of readers), 1 for none; `(row, 1)`.
         sources, sinks: 1 where a node reads nothing, and where it is an output, else 0; `(row, 1)`.
-        members: Rows of each graph, `(graph, slot)`.
+        graphs: Graph of each node, `(row,)`.
         sizes: Number of nodes of each graph, at least 1; `(graph, 1)`.
     """
 
@@ -40,7 +40,7 @@ class FlowPlan:
     feed_weights: Tensor
     sources: Tensor
     sinks: Tensor
-    members: Tensor
+    graphs: Tensor
     sizes: Tensor
 
     @classmethod
@@ -63,7 +63,6 @@ class FlowPlan:
         bounds = np.searchsorted(found, np.arange((int(found[-1]) if n else -1) + 2)).tolist()
         levels = tuple(pairwise(bounds))
         n_reads, n_feeds = (reads < n).sum(axis=1), (feeds < n).sum(axis=1)
-        grouped = np.argsort(graph, kind="stable")
         sizes = np.bincount(graph, minlength=n_graphs)
         return cls(
             torch.from_numpy(labels[node, graph].astype(np.int64)),
@@ -74,7 +73,7 @@ class FlowPlan:
             _column(1.0 / np.sqrt(np.maximum(n_feeds, 1))),
             _column(n_reads == 0),
             _column(outputs[node, graph]),
-            torch.from_numpy(_padded(grouped, graph[grouped], n_graphs, n)),
+            torch.from_numpy(graph),
             _column(np.maximum(sizes, 1)),
         )
 
@@ -99,15 +98,10 @@ def _reversed(reads: Rows, n: int) -> Rows:
     reader, slot = np.nonzero(reads < n)
     read = reads[reader, slot]
     order = np.argsort(read, kind="stable")
-    return _padded(reader[order], read[order], n, n)
-
-
-def _padded(values: Rows, groups: Rows, n_groups: int, filler: int) -> Rows:
-    """Values of each group, `(group, slot)`; `groups` is sorted."""
-    sizes = np.bincount(groups, minlength=n_groups)
-    out = np.full((n_groups, max(int(sizes.max(initial=0)), 1)), filler, dtype=np.int64)
-    first = np.cumsum(sizes) - sizes
-    out[groups, np.arange(len(groups)) - first[groups]] = values
+    reader, read = reader[order], read[order]
+    sizes = np.bincount(read, minlength=n)
+    out = np.full((n, max(int(sizes.max(initial=0)), 1)), n, dtype=np.int64)
+    out[read, np.arange(len(read)) - (np.cumsum(sizes) - sizes)[read]] = reader
     return out
 
 
