@@ -21,10 +21,10 @@ from gnas.architecture import Architecture
 from gnas.predictors.features_blocks import GraphBlocks
 from gnas.predictors.features_choices import ChoiceColumns, observed_choices
 from gnas.predictors.features_vocabulary import Vocabulary
-from gnas.predictors.graphs import Floats, GraphBatch
+from gnas.predictors.graphs import Floats, GraphBatch, GraphSpace
 from gnas.space.protocol import Choice, Codes, Space
 
-BLOCKS = ("choices", "ordinals", "ops", "paths", "degrees", "edges", "oppaths", "flow", "sizes")
+BLOCKS = ("choices", "ordinals", "ops", "paths", "degrees", "edges", "flow", "sizes")
 """Names of the blocks, in order. A block without a varying column is left out."""
 
 _REFERENCE = 2048
@@ -63,11 +63,9 @@ class FeatureExtractor:
     @classmethod
     def fit_space(cls, space: Space, n: int = _REFERENCE) -> FeatureExtractor:
         """Vocabulary, centre and scale from a fixed random sample of `n` rows: a pure function of the space."""
-        codes = space.sample_codes(np.random.default_rng(0), n)
         columns = ChoiceColumns.of(space.choices)
-        return cls._fit(
-            GraphBatch.of_codes(space, codes), columns.of_codes(space, codes), columns, space.choices, space
-        )
+        graphs, assigned = _read(space, space.sample_codes(np.random.default_rng(0), n), columns)
+        return cls._fit(graphs, assigned, columns, space.choices, space)
 
     @classmethod
     def _fit(
@@ -126,10 +124,7 @@ class FeatureExtractor:
         """
         out = np.empty((len(codes), self.width))
         for start in range(0, len(codes), _CHUNK):
-            part = codes[start : start + _CHUNK]
-            out[start : start + _CHUNK] = self._scaled(
-                GraphBatch.of_codes(space, part), self._choices.of_codes(space, part)
-            )
+            out[start : start + _CHUNK] = self._scaled(*_read(space, codes[start : start + _CHUNK], self._choices))
         return out
 
     def _scaled(self, graphs: GraphBatch, assigned: tuple[Floats, Floats]) -> Floats:
@@ -138,6 +133,15 @@ class FeatureExtractor:
         table -= self._mean
         table *= self._scale
         return table
+
+
+def _read(space: Space, codes: Codes, columns: ChoiceColumns) -> tuple[GraphBatch, tuple[Floats, Floats]]:
+    """Graphs of rows, and what their choices say; a choice without a say in its graph counts as inactive."""
+    if not isinstance(space, GraphSpace):
+        return GraphBatch.of_codes(space, codes), columns.of_codes(space.choices, codes)
+    graphs, labels = space.graphs(codes)
+    live = np.where(space.live_choices(codes, graphs), codes, np.int16(-1))
+    return GraphBatch.of_pruned(graphs, labels), columns.of_codes(space.choices, live)
 
 
 _of_space: OrderedDict[str, FeatureExtractor] = OrderedDict()

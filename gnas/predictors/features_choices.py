@@ -4,27 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, cast, runtime_checkable
+from typing import cast
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gnas.architecture import Architecture, Assignment, Value
 from gnas.predictors.features_vocabulary import is_number
 from gnas.predictors.graphs import Floats
-from gnas.space.protocol import Choice, Codes, Space
+from gnas.space.protocol import Choice, Codes
 
 INACTIVE = 0.5
 """Position of an ordered choice without a say."""
-
-
-@runtime_checkable
-class PrunedChoices(Protocol):
-    """A space that knows which choices have no say in the graph, because what they are about is dead."""
-
-    def live_choices(self, codes: Codes) -> NDArray[np.bool_]:
-        """Which active choices have a say, `(n, choice)`."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +43,11 @@ class ChoiceColumns:
         }
         return cls({item: column for column, item in enumerate(free)}, positions, len(ordered))
 
-    def of_codes(self, space: Space, codes: Codes) -> tuple[Floats, Floats]:
-        """One-hots `(n, value)` and positions `(n, choice)` of rows; a choice without a say counts as inactive."""
-        if isinstance(space, PrunedChoices):
-            codes = np.where(space.live_choices(codes), codes, np.int16(-1))
+    def of_codes(self, choices: Sequence[Choice], codes: Codes) -> tuple[Floats, Floats]:
+        """One-hots `(n, value)` and positions `(n, choice)` of rows of codes of `choices`."""
         onehot, ordinal = self._blank(len(codes))
         rows = np.arange(len(codes))
-        for column, choice in enumerate(space.choices):
+        for column, choice in enumerate(choices):
             items = [(choice.name, value) for value in choice.values]
             # The last entry of each table answers code −1; the last column takes what has none.
             at = np.array([*(self.onehots.get(item, len(self.onehots)) for item in items), len(self.onehots)])

@@ -1,8 +1,8 @@
 """Dynamic programmes along paths, for many graphs at once.
 
-Source: path and degree features after Kadlecová et al., "Surprisingly Strong Performance Prediction with Neural Graph
-Features" (GRAF), ICML 2024, arXiv:2404.16551, section 3. Deviations: any DAG instead of a few cells, paths from all
-inputs to all outputs.
+Source: path features after Kadlecová et al., "Surprisingly Strong Performance Prediction with Neural Graph Features"
+(GRAF), ICML 2024, arXiv:2404.16551, section 3. Deviations: any DAG instead of a few cells, paths from all inputs to all
+outputs; besides paths confined to a set of ops, how often any path passes the set.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ _EXACT_NODES = 120
 
 @dataclass(frozen=True, slots=True)
 class Paths:
-    """What there is to say about the paths of each graph, `(graph, channel)` each.
+    """What there is to say about the paths of each graph, `(graph, set)` each.
 
     Attributes:
         shortest, longest: Extreme lengths over paths confined to each set; +inf and −inf where there is no path.
         number: Number of such paths.
-        least, most, mean: Extremes and mean, over all paths, of how often a path passes each op; +inf, −inf and 0
-            where there is no path.
+        least, most, mean: Extremes and mean, over all paths, of how often a path passes a member of each set; +inf,
+            −inf and 0 where there is no path.
     """
 
     shortest: Singles
@@ -42,7 +42,8 @@ def paths(
     sources: list[tuple[Source, ...]],
     outputs: NDArray[np.bool_],
     length: Floats,
-    sets: NDArray[np.bool_],
+    confined: NDArray[np.bool_],
+    passed: NDArray[np.bool_],
 ) -> Paths:
     """Follows all paths from any source to any output.
 
@@ -52,29 +53,28 @@ def paths(
         sources: What each node reads, as `GraphBatch.sources` tells.
         outputs: Which nodes are outputs, `(node, graph)`.
         length: Length of each op, `(op,)`.
-        sets: Sets of ops that paths may be confined to, `(set, op)`; the last has all ops.
+        confined: Sets of ops that paths may be confined to, `(set, op)`; the last has all ops.
+        passed: Sets of ops whose members are counted along paths, `(set, op)`.
     """
-    (size, n), (n_sets, n_ops) = ops.shape, sets.shape
-    width = n_sets + n_ops
+    (size, n), n_sets = ops.shape, len(confined)
     exact = np.float32 if size <= _EXACT_NODES else np.float64
-    step, factor = _tables(length, sets, exact)
+    step, factor = _tables(length, confined, passed, exact)
+    width = factor.shape[1]
     # Shortest and minus longest paths are both minima and share their steps, as numbers and masses do.
-    extrema = np.full((size + 1, n, 2 * width), np.inf, dtype=np.float32)
-    sums = np.zeros((size + 1, n, width), dtype=exact)
+    extrema = np.empty((size + 1, n, 2 * width), dtype=np.float32)
+    sums = np.empty((size + 1, n, width), dtype=exact)
+    extrema[size], sums[size] = np.inf, 0.0
     best = np.full((n, 2 * width), np.inf, dtype=np.float32)
     total = np.zeros((n, width))
     for i, slots in enumerate(sources):
         extremum, sum_ = extrema[i], sums[i]
-        for slot in slots:
-            np.minimum(extremum, read(extrema, slot), out=extremum)
-            sum_ += read(sums, slot)
-        starts = _starts(i, slots, size, n)
+        _gather(extrema, sums, slots, extremum, sum_)
+        starts = _starts(slots, size, n)
         if starts is not None:
             extremum[starts] = 0.0
             sum_[starts, :n_sets] = 1.0
-        extremum += step[ops[i]]
-        sum_[:, :n_sets] *= factor[ops[i], :n_sets]
-        sum_[:, n_sets:] += sum_[:, n_sets - 1 : n_sets] * factor[ops[i], n_sets:]
+            sum_[starts, n_sets:] = 0.0
+        _add(ops[i], step, factor, n_sets, extremum, sum_)
         ends = outputs[i]
         if ends.all():
             np.minimum(best, extremum, out=best)
@@ -82,8 +82,7 @@ def paths(
         elif ends.any():
             best[ends] = np.minimum(best[ends], extremum[ends])
             total[ends] += sum_[ends]
-    shortest, longest = best[:, :width], -best[:, width:]
-    number = total[:, :n_sets]
+    shortest, longest, number = best[:, :width], -best[:, width:], total[:, :n_sets]
     return Paths(
         shortest[:, :n_sets],
         longest[:, :n_sets],
@@ -94,8 +93,50 @@ def paths(
     )
 
 
-def _starts(i: int, slots: tuple[Source, ...], size: int, n: int) -> NDArray[np.bool_] | slice | None:
-    """Graphs in which node `i` reads nothing; None if it reads something in all."""
+def _gather(
+    extrema: Singles,
+    sums: NDArray[np.floating],
+    slots: tuple[Source, ...],
+    extremum: Singles,
+    sum_: NDArray[np.floating],
+) -> None:
+    """Least extrema and sums over what is read."""
+    if not slots:
+        extremum[:], sum_[:] = np.inf, 0.0
+        return
+    if len(slots) == 1:
+        extremum[:], sum_[:] = read(extrema, slots[0]), read(sums, slots[0])
+        return
+    np.minimum(read(extrema, slots[0]), read(extrema, slots[1]), out=extremum)
+    np.add(read(sums, slots[0]), read(sums, slots[1]), out=sum_)
+    for slot in slots[2:]:
+        np.minimum(extremum, read(extrema, slot), out=extremum)
+        np.add(sum_, read(sums, slot), out=sum_)
+
+
+def _add(
+    ops: NDArray[np.int16],
+    step: Singles,
+    factor: NDArray[np.floating],
+    n_sets: int,
+    extremum: Singles,
+    sum_: NDArray[np.floating],
+) -> None:
+    """Lengthens paths by one op, in place."""
+    alike = bool((ops == ops[0]).all()) if len(ops) else True
+    if alike and len(ops):
+        changes, factors = step[ops[0]], factor[ops[0]]
+        if not changes.any():
+            return
+    else:
+        changes, factors = step.take(ops, axis=0), factor.take(ops, axis=0)
+    extremum += changes
+    sum_[:, :n_sets] *= factors[..., :n_sets]
+    sum_[:, n_sets:] += sum_[:, n_sets - 1 : n_sets] * factors[..., n_sets:]
+
+
+def _starts(slots: tuple[Source, ...], size: int, n: int) -> NDArray[np.bool_] | slice | None:
+    """Graphs in which a node reads nothing; None if it reads something in all."""
     if not slots:
         return slice(None)
     idle = np.ones(n, dtype=np.bool_)
@@ -106,14 +147,16 @@ def _starts(i: int, slots: tuple[Source, ...], size: int, n: int) -> NDArray[np.
     return idle if idle.any() else None
 
 
-def _tables(length: Floats, sets: NDArray[np.bool_], exact: type[np.floating]) -> tuple[Singles, NDArray[np.floating]]:
+def _tables(
+    length: Floats, confined: NDArray[np.bool_], passed: NDArray[np.bool_], exact: type[np.floating]
+) -> tuple[Singles, NDArray[np.floating]]:
     """What an op adds to extremes, `(op + 2, 2 * channel)`, and by what it multiplies sums, `(op + 2, channel)`."""
-    n_sets, n_ops = sets.shape
-    weight = np.zeros((n_ops + 2, n_sets + n_ops))
+    n_sets, n_ops = confined.shape
+    weight = np.zeros((n_ops + 2, n_sets + len(passed)))
     weight[:n_ops, :n_sets] = length[:, None]
-    weight[:n_ops, n_sets:] = np.eye(n_ops)
+    weight[:n_ops, n_sets:] = passed.T
     allowed = np.ones(weight.shape, dtype=np.bool_)
-    allowed[:n_ops, :n_sets] = sets.T
+    allowed[:n_ops, :n_sets] = confined.T
     allowed[-1] = False
     step = np.concatenate([np.where(allowed, weight, np.inf), np.where(allowed, -weight, np.inf)], axis=1)
     factor = np.concatenate([allowed[:, :n_sets].astype(np.float64), weight[:, n_sets:]], axis=1)

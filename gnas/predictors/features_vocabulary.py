@@ -70,19 +70,31 @@ class Vocabulary:
         return np.where(self.routing[:-2], 0.0, 1.0)
 
     @cached_property
-    def subsets(self) -> NDArray[np.bool_]:
+    def confined(self) -> NDArray[np.bool_]:
         """Sets of ops that paths may be confined to, `(set, op)`; the last is the full set.
 
         Ops that route or that are fixed are in all of them. Of few other ops, every subset; of many, the full set, each
         op alone, and all but one.
         """
-        free = [i for i, op in enumerate(self.ops) if op not in ROUTING and op not in self.fixed]
+        free = self._free
         sizes = {1, len(free) - 1} if len(free) > _ALL_SUBSETS else set(range(len(free)))
         members = [subset for size in sorted(sizes & set(range(len(free)))) for subset in combinations(free, size)]
         sets = np.ones((len(members) + 1, len(self.ops)), dtype=np.bool_)
         for row, subset in enumerate(members):
             sets[row, [i for i in free if i not in subset]] = False
         return sets
+
+    @cached_property
+    def passed(self) -> NDArray[np.bool_]:
+        """Sets of ops that are counted along paths, `(set, op)`: those of `confined` without what is in all."""
+        free = np.zeros(len(self.ops), dtype=np.bool_)
+        free[self._free] = True
+        sets = self.confined & free
+        return sets[sets.any(axis=1)]
+
+    @property
+    def _free(self) -> list[int]:
+        return [i for i, op in enumerate(self.ops) if op not in ROUTING and op not in self.fixed]
 
     def label_rows(self, table: tuple[Label, ...]) -> tuple[Floats, Floats]:
         """Counts `(label, op + word)` and numbers `(label, size)` that a node with each label contributes."""

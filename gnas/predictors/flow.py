@@ -10,6 +10,7 @@ analysing and training recurrent neural networks", 2001.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import blake2b
 
 import numpy as np
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 
 from gnas.architecture import INPUT
 from gnas.predictors.features_vocabulary import ROUTING, is_number
-from gnas.predictors.graphs import GraphBatch, Singles, Source, read
+from gnas.predictors.graphs import Floats, GraphBatch, Singles, Source, read
 from gnas.space.program import Label
 
 _ONE = 256.0
@@ -26,6 +27,9 @@ that neither the order of summation nor the linear algebra library shows in any 
 """
 
 _TOP = 16.0 * _ONE
+_WIDEST = 4.0 * _TOP
+"""So that sums of 256 products stay below 2^24."""
+
 _KEPT = 0.7
 """What an op without weights that is no plain copy, as pooling is, keeps of what passes."""
 
@@ -40,7 +44,7 @@ class RandomFlow:
         seed: Of the random numbers, together with the names of ops and parameters.
     """
 
-    dims: int = 48
+    dims: int = 24
     repetitions: int = 3
     seed: int = 0
 
@@ -52,35 +56,44 @@ class RandomFlow:
     def __call__(self, graphs: GraphBatch, sources: list[tuple[Source, ...]] | None = None) -> Singles:
         """What arrives at the outputs going forwards and at the inputs going backwards; `(graph, width)`."""
         sources = graphs.sources() if sources is None else sources
-        kinds = np.array([*(passage(op) for op, _ in graphs.table), 0.0], dtype=np.float32)
-        parts = []
-        for repetition in range(self.repetitions):
-            vectors = np.array([self._vectors(label, repetition) for label in graphs.table], dtype=np.float32)
-            vectors = np.concatenate([vectors.reshape(-1, 3, self.dims), np.zeros((1, 3, self.dims), np.float32)])
-            signs = self._random(f"map {repetition}").integers(0, 2, (self.dims, self.dims)) * 2.0 - 1.0
-            flow = _Flow(graphs, sources, kinds, vectors, signs.astype(np.float32))
-            leaving = np.rint(_ONE * self._random(f"out {repetition}").standard_normal(self.dims))
-            parts += [flow.forwards(), flow.backwards(leaving.astype(np.float32))]
-        return np.concatenate(parts, axis=1) / np.float32(_ONE)
+        flow = _Flow(graphs, sources, self._table(graphs.table), self._maps())
+        leaving = np.rint(_ONE * self.random("out").standard_normal(self.repetitions * self.dims))
+        both = np.concatenate([flow.forwards(), flow.backwards(leaving.astype(np.float32))], axis=1)
+        both *= np.float32(1.0 / _ONE)
+        return both
 
-    def _random(self, *words: object) -> np.random.Generator:
+    def _table(self, labels: tuple[Label, ...]) -> Singles:
+        """Factors and shifts of the map of each label, and what starts at it; `(3, label, column)`."""
+        vectors = [_vectors(self, label) for label in labels]
+        width = self.repetitions * self.dims
+        return np.ascontiguousarray(np.array(vectors, dtype=np.float32).reshape(-1, 3, width).transpose(1, 0, 2))
+
+    def _maps(self) -> Singles:
+        """The random maps, `(repetition, dim, dim)`, of ±1."""
+        bits = self.random("map").integers(0, 2, (self.repetitions, self.dims, self.dims))
+        return (2.0 * bits - 1.0).astype(np.float32)
+
+    def random(self, *words: object) -> np.random.Generator:
+        """A generator of its own for what `words` name."""
         digest = blake2b(repr((self.seed, *words)).encode(), digest_size=8).digest()
         return np.random.default_rng(int.from_bytes(digest, "little"))
 
-    def _vectors(self, label: Label, repetition: int) -> list[np.ndarray]:
-        """Factors and shifts of the map of a label, and what starts at it; parameters bend those of the op a little."""
-        op, params = label
-        if op == INPUT:
-            start = np.rint(_ONE * self._random(op, params, repetition).standard_normal(self.dims))
-            return [np.zeros(self.dims), np.zeros(self.dims), start]
-        both = self._random("op", op, repetition).standard_normal((2, self.dims))
-        for name, value in params:
-            if is_number(value):
-                bend = 0.3 * np.log1p(abs(value)) * self._random("number", name, repetition).standard_normal(both.shape)
-            else:
-                bend = 0.5 * self._random("word", name, value, repetition).standard_normal(both.shape)
-            both = both + bend
-        return [both[0], np.rint(0.3 * _ONE * both[1]), np.rint(_ONE * both[0])]
+
+@lru_cache(maxsize=1 << 16)
+def _vectors(flow: RandomFlow, label: Label) -> tuple[Floats, Floats, Floats]:
+    """Factors, shifts and start of a label; parameters bend those of the op a little."""
+    op, params = label
+    width = flow.repetitions * flow.dims
+    if op == INPUT:
+        start = np.rint(_ONE * flow.random(op, params).standard_normal(width))
+        return np.zeros(width), np.zeros(width), start
+    both = flow.random("op", op).standard_normal((2, width))
+    for name, value in params:
+        if is_number(value):
+            both = both + 0.3 * np.log1p(abs(value)) * flow.random("number", name).standard_normal(both.shape)
+        else:
+            both = both + 0.5 * flow.random("word", name, value).standard_normal(both.shape)
+    return both[0], np.rint(0.3 * _ONE * both[1]), np.rint(_ONE * both[0])
 
 
 def passage(op: str) -> float:
@@ -95,48 +108,51 @@ def passage(op: str) -> float:
 
 
 class _Flow:
-    """One repetition on one batch.
+    """A flow on one batch.
 
     Args:
         graphs: The graphs.
         sources: What each node reads.
-        kinds: `passage` of each label, one entry more for no node.
-        vectors: Factors, shifts and starts, `(label + 1, 3, dim)`.
-        signs: The random map, `(dim, dim)`, of ±1.
+        table: Factors, shifts and starts of each label, `(3, label, column)`.
+        maps: The random maps, `(repetition, dim, dim)`.
     """
 
-    def __init__(
-        self, graphs: GraphBatch, sources: list[tuple[Source, ...]], kinds: Singles, vectors: Singles, signs: Singles
-    ) -> None:
-        self.graphs, self.sources, self.kinds, self.vectors, self.signs = graphs, sources, kinds, vectors, signs
-        self.gain = np.float32(np.sqrt(2.0 / len(signs)))
+    def __init__(self, graphs: GraphBatch, sources: list[tuple[Source, ...]], table: Singles, maps: Singles) -> None:
+        self.graphs, self.sources, self.table, self.maps = graphs, sources, table, maps
+        self.gain = np.float32(np.sqrt(2.0 / maps.shape[1]))
         self.size, self.n = graphs.labels.shape
+        kept = np.array([*(passage(op) for op, _ in graphs.table), 1.0], dtype=np.float32)
+        self.kept = kept[graphs.labels]
+        idle = (graphs.inputs >= self.size).all(axis=1)
+        self.starts = [np.flatnonzero(row) for row in idle & graphs.real]
 
     def forwards(self) -> Singles:
-        """Sum over the outputs of what arrives there, `(graph, dim)`."""
-        state = np.zeros((self.size + 1, self.n, len(self.signs)), dtype=np.float32)
+        """Sum over the outputs of what arrives there, `(graph, column)`."""
+        state = np.zeros((self.size + 1, self.n, self.table.shape[2]), dtype=np.float32)
         total = np.zeros(state.shape[1:], dtype=np.float32)
         for i, slots in enumerate(self.sources):
             for slot in slots:
                 state[i] += read(state, slot)
-            self._pass(i, state[i])
-            starts = self._starts(i)
-            if starts.any():
-                state[i][starts] = self.vectors[self.graphs.labels[i][starts], 2]
-            if self.graphs.outputs[i].any():
-                total += state[i] * self.graphs.outputs[i][:, None]
+            if slots:
+                self._pass(i, state[i])
+            starts = self.starts[i]
+            state[i][starts] = self.table[2][self.graphs.labels[i][starts]]
+            ends = np.flatnonzero(self.graphs.outputs[i])
+            if len(ends):
+                total[ends] += state[i][ends]
         return total
 
     def backwards(self, leaving: Singles) -> Singles:
-        """Sum over the sources of what arrives there, `(graph, dim)`, `leaving` having been sent into each output."""
-        state = np.zeros((self.size + 1, self.n, len(self.signs)), dtype=np.float32)
-        flat = state.reshape(-1, len(self.signs))
+        """Sum over the sources of what arrives, `(graph, column)`, `leaving` having been sent into each output."""
+        state = np.zeros((self.size + 1, self.n, self.table.shape[2]), dtype=np.float32)
+        flat = state.reshape(-1, state.shape[2])
         total = np.zeros(state.shape[1:], dtype=np.float32)
         for i in range(self.size - 1, -1, -1):
-            if self.graphs.outputs[i].any():
-                state[i][self.graphs.outputs[i]] += leaving
-            starts = self._starts(i)
-            if starts.any():
+            ends = np.flatnonzero(self.graphs.outputs[i])
+            if len(ends):
+                state[i][ends] += leaving
+            starts = self.starts[i]
+            if len(starts):
                 total[starts] += state[i][starts]
             if self.sources[i]:
                 self._pass(i, state[i])
@@ -144,24 +160,34 @@ class _Flow:
                 if isinstance(slot, int):
                     state[slot] += state[i]
                 else:
-                    # NOTE: a graph stands once in a slot, so that no position is met twice.
+                    # NOTE: no position is met twice, each being of another graph; those past the last do not matter.
                     flat[slot] += state[i]
         return total
 
-    def _starts(self, i: int) -> NDArray[np.bool_]:
-        """Graphs in which node `i` is there and reads nothing."""
-        starts: NDArray[np.bool_] = (self.graphs.labels[i] >= 0) & (self.graphs.inputs[i] >= self.size).all(axis=0)
-        return starts
-
     def _pass(self, i: int, flow: Singles) -> None:
-        """Sends `flow`, `(graph, dim)`, through node `i` of each graph, in place."""
-        labels = self.graphs.labels[i]
-        kinds = self.kinds[labels][:, None]
-        copied = np.clip(np.rint(flow * kinds), -_TOP, _TOP)
-        if (kinds == 0.0).any():
-            factors, shifts = self.vectors[labels, 0], self.vectors[labels, 1]
-            mixed = np.rint(flow * factors) @ self.signs
-            changed = np.clip(np.rint(mixed * self.gain + shifts), 0.0, _TOP)
-            copied = np.where(kinds == 0.0, changed, copied)
-        flow[:] = copied
-        flow[labels < 0] = 0.0
+        """Sends `flow`, `(graph, column)`, through node `i` of each graph, in place."""
+        kept = self.kept[i]
+        changed = np.flatnonzero(kept == 0.0)
+        if len(changed):
+            labels = self.graphs.labels[i]
+            if len(changed) == self.n:
+                self._mix(flow, labels, out=flow)
+            else:
+                flow[changed] = self._mix(flow[changed], labels[changed])
+        weak = np.flatnonzero((kept > 0.0) & (kept < 1.0))
+        if len(weak):
+            flow[weak] = np.rint(flow[weak] * kept[weak][:, None])
+
+    def _mix(self, flow: Singles, labels: NDArray[np.int32], out: Singles | None = None) -> Singles:
+        """Rows through the random maps of their labels."""
+        flow = np.multiply(flow, self.table[0].take(labels, axis=0), out=out)
+        np.rint(flow, out=flow)
+        np.clip(flow, -_WIDEST, _WIDEST, out=flow)
+        dims = self.maps.shape[1]
+        for repetition, signs in enumerate(self.maps):
+            part = flow[:, repetition * dims : (repetition + 1) * dims]
+            part[:] = part @ signs
+        flow *= self.gain
+        flow += self.table[1].take(labels, axis=0)
+        np.rint(flow, out=flow)
+        return np.clip(flow, 0.0, _TOP, out=flow)

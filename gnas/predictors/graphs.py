@@ -28,6 +28,10 @@ class GraphSpace(Protocol):
         """The graphs of rows, shape `(n, choice)`, and the labels that theirs are indices into."""
         ...
 
+    def live_choices(self, codes: Codes, graphs: Graphs | None = None) -> NDArray[np.bool_]:
+        """Which active choices have a say in the pruned graph, `(n, choice)`; `graphs` are those of the rows."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class GraphBatch:
@@ -69,15 +73,23 @@ class GraphBatch:
         """The graphs of rows of codes, shape `(n, choice)`: no architecture is decoded if `space` is a `GraphSpace`."""
         if not isinstance(space, GraphSpace):
             return cls.of([space.decode(row) for row in codes])
-        graphs, known = space.graphs(codes)
+        return cls.of_pruned(*space.graphs(codes))
+
+    @classmethod
+    def of_pruned(cls, graphs: Graphs, known: Sequence[Label]) -> GraphBatch:
+        """The graphs that a `GraphSpace` gave, with the labels that theirs are indices into."""
         size, n = graphs.live.shape
         if size == 0 or n == 0:
             return cls.of([Architecture((), ())] * n)
         slots = max((len(wires) for wires in graphs.reads), default=0) or 1
         inputs = np.full((size, slots, n), size, dtype=np.int32)
         for i, wires in enumerate(graphs.reads):
+            whole = graphs.live[i].all()
             for k, wire in enumerate(wires):
-                np.copyto(inputs[i, k], wire, where=graphs.live[i] & (wire >= 0))
+                if whole and wire.min() >= 0:
+                    inputs[i, k] = wire
+                else:
+                    np.copyto(inputs[i, k], wire, where=graphs.live[i] & (wire >= 0))
         outputs = np.zeros((size + 1, n), dtype=np.bool_)
         columns = np.arange(n)
         for output in graphs.outputs:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from threading import Lock
 
 import numpy as np
@@ -192,21 +193,35 @@ class Program:
         outputs = tuple(np.where(complete, o, np.int32(-1)) for o in outputs)
         return Graphs(_needed(size, reads, outputs, rows), labels, tuple(reads), outputs)
 
-    def live_choices(self, codes: Codes) -> NDArray[np.bool_]:
+    def live_choices(self, codes: Codes, graphs: Graphs | None = None) -> NDArray[np.bool_]:
         """Which active choices have a say in the pruned graph; shape `(n, choice)`.
 
         A choice has none where all that it labels, wires or makes present is dead.
+
+        Args:
+            codes: Shape `(n, choice)`.
+            graphs: Their graphs, if they are at hand.
         """
-        reached = self.graphs(codes, bypass=False)
-        whole = np.logical_and.reduce([o >= 0 for o in reached.outputs])
+        if graphs is None or any(self._bypassed):
+            graphs = self.graphs(codes, bypass=False)
         live = np.zeros((len(self.choices), len(codes)), dtype=bool)
-        for i, node in enumerate(self.nodes):
-            cubes = [node.when, *(cube for wire in node.wires for cube, _ in wire)]
-            for name in {*self.label_choices[i], *(name for cube in cubes for name, _ in cube)}:
-                live[self._index[name]] |= reached.live[i]
-        for name in {name for wire in self.outputs for cube, _ in wire for name, _ in cube}:
-            live[self._index[name]] |= whole
+        for choices, node in zip(self._mentions[:-1], graphs.live, strict=True):
+            for choice in choices:
+                live[choice] |= node
+        for choice in self._mentions[-1]:
+            live[choice] |= graphs.outputs[0] >= 0
         return live.T & (codes >= 0)
+
+    @cached_property
+    def _mentions(self) -> list[list[int]]:
+        """Choices that each supernode depends on, and last those that the outputs do."""
+        cubes = [[n.when, *(cube for wire in n.wires for cube, _ in wire)] for n in self.nodes]
+        cubes.append([cube for wire in self.outputs for cube, _ in wire])
+        labels = [*self.label_choices, ()]
+        return [
+            sorted({self._index[name] for name in {*names, *(name for cube in here for name, _ in cube)}})
+            for names, here in zip(labels, cubes, strict=True)
+        ]
 
     def _follow(
         self, wire: Wire, holds: CubeEvaluator, stands_for: NDArray[np.int32], rows: NDArray[np.int64]

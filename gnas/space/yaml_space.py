@@ -137,9 +137,12 @@ class YamlSpace:
         """The pruned graphs of rows, shape `(n, choice)`, all at once, and the labels that theirs are indices into."""
         return self._program.graphs(np.asarray(codes, dtype=np.int16)), self._program.labels
 
-    def live_choices(self, codes: Codes) -> NDArray[np.bool_]:
-        """Which active choices have a say in the pruned graph, as those of dead edges have not; shape `(n, choice)`."""
-        return self._program.live_choices(np.asarray(codes, dtype=np.int16))
+    def live_choices(self, codes: Codes, graphs: Graphs | None = None) -> NDArray[np.bool_]:
+        """Which active choices have a say in the pruned graph, as those of dead edges have not; shape `(n, choice)`.
+
+        `graphs` are those of the rows, if they are at hand.
+        """
+        return self._program.live_choices(np.asarray(codes, dtype=np.int16), graphs)
 
     def count(self) -> int:
         """Exact number of valid assignments.

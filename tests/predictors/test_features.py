@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from gnas.architecture import Architecture, Node
 from gnas.predictors.features import FeatureExtractor, extractor_of_space
 from gnas.predictors.features_degrees import degree_features
+from gnas.predictors.features_edges import op_edges
 from gnas.predictors.features_paths import paths
 from gnas.predictors.features_vocabulary import ROUTING, Vocabulary
-from gnas.predictors.features_walks import op_walks
 from gnas.predictors.graphs import GraphBatch
 from gnas.space import load_space
 from gnas.space.library import list_spaces
@@ -67,7 +67,8 @@ def test_paths_equal_brute_force(seed: int) -> None:
     graphs = [random_graph(seed), random_graph(seed + 100), random_graph(seed + 200)]
     sets = np.array([[True, True, False, True], [True, False, True, True], [True] * 4])
     batch = GraphBatch.of(graphs)
-    found = paths(batch.ops(INDEX), batch.sources(), batch.outputs, LENGTH, sets)
+    passed = np.array([[False, True, False, False], [False, True, True, False]])
+    found = paths(batch.ops(INDEX), batch.sources(), batch.outputs, LENGTH, sets, passed)
     for g, graph in enumerate(graphs):
         whole = all_paths(graph)
         for row, members in enumerate(sets):
@@ -76,11 +77,11 @@ def test_paths_equal_brute_force(seed: int) -> None:
             assert found.number[g, row] == len(lengths)
             assert found.shortest[g, row] == min(lengths, default=np.inf)
             assert found.longest[g, row] == max(lengths, default=-np.inf)
-        for op in OPS:
-            times = [path.count(op) for path in whole]
-            assert found.least[g, INDEX[op]] == min(times)
-            assert found.most[g, INDEX[op]] == max(times)
-            assert found.mean[g, INDEX[op]] == pytest.approx(np.mean(times))
+        for row, members in enumerate(passed):
+            times = [sum(members[INDEX[op]] for op in path) for path in whole]
+            assert found.least[g, row] == min(times)
+            assert found.most[g, row] == max(times)
+            assert found.mean[g, row] == pytest.approx(np.mean(times))
 
 
 def test_degrees_and_edges_by_hand() -> None:
@@ -90,19 +91,16 @@ def test_degrees_and_edges_by_hand() -> None:
     batch = GraphBatch.of([graph])
     ops, sources = batch.ops(INDEX), batch.sources()
     found = degree_features(ops, sources, batch.outputs, np.array([True, False, False, True, False, False]))
-    at_inputs, at_outputs, hub_mean, hub_top, mean, top, own_mean, own_top = np.split(
-        found[0], np.cumsum([4, 4, 8, 8, 8, 8, 8])
-    )
+    at_inputs, at_outputs, hub_mean, hub_top, top, own_mean, own_top = np.split(found[0], np.cumsum([4, 4, 8, 8, 8, 8]))
     assert at_inputs.tolist() == [0, 2, 0, 1]
     assert at_outputs.tolist() == [1, 2, 0, 0]
     # Input and sum route: what they read of each op, then what reads them.
     assert hub_mean.tolist() == [0.5, 1, 0, 0, 0, 1, 0, 0.5]
     assert hub_top.tolist() == [1, 2, 0, 0, 0, 2, 0, 1]
-    assert mean.tolist() == [0.75, 0.5, 0, 0, 0, 0.5, 0, 0.75]
     assert top.tolist() == [1, 2, 0, 0, 0, 2, 0, 1]
-    # In- and out-degree of the nodes of each op.
-    assert own_mean.tolist() == own_top.tolist() == [0, 3, 1, 1, 0, 0, 3, 0]
-    edges, _ = op_walks(ops, sources, batch.outputs, np.array([False, False, False, True, False, False]), False)
+    # In-degree of the nodes of each op, then out-degree.
+    assert own_mean.tolist() == own_top.tolist() == [0, 1, 0, 3, 3, 1, 0, 0]
+    edges = op_edges(ops, sources, batch.outputs, np.array([False, False, False, True, False, False]))
     assert edges[0, 1].tolist() == [2, 0, 0, 0, 0]  # Convolutions read the input, and
     assert edges[0, 3].tolist() == edges[0, 4].tolist() == [1, 2, 0, 0, 0]  # the output all three, through the sum.
     assert edges.sum() == 8
@@ -178,14 +176,15 @@ def test_numbers_and_words_among_parameters() -> None:
 
 def test_subsets() -> None:
     few = Vocabulary((), ("a", "b", "input", "stem", "sum"), frozenset({"stem"}), (), ())
-    assert few.subsets.tolist() == [
+    assert few.confined.tolist() == [
         [False, False, True, True, True],
         [True, False, True, True, True],
         [False, True, True, True, True],
         [True, True, True, True, True],
     ]
+    assert few.passed.tolist() == [[True] + [False] * 4, [False, True] + [False] * 3, [True, True] + [False] * 3]
     many = Vocabulary((), tuple("abcdefgh"), frozenset(), (), ())
-    assert sorted(many.subsets.sum(axis=1).tolist()) == [1] * 8 + [7] * 8 + [8]
+    assert sorted(many.confined.sum(axis=1).tolist()) == [1] * 8 + [7] * 8 + [8]
     assert "input" in ROUTING
 
 
