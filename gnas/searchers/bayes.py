@@ -23,15 +23,18 @@ from gnas.predictors.codes import code_features
 from gnas.predictors.features import FeatureExtractor, extractor_of_space
 from gnas.predictors.kernels import Floats
 from gnas.predictors.protocol import Vector
-from gnas.searchers.history import encode_rows, evaluated_rows, ranked
+from gnas.searchers.evolve import evolved
+from gnas.searchers.history import encode_rows, evaluated_rows, ranked, remembered
 from gnas.searchers.options import require
-from gnas.searchers.outlook import Encoder, Evidence, Outlook, log_feasibility, outlook
+from gnas.searchers.outlook import Encoder, Evidence, Model, Outlook, log_feasibility, outlook
 from gnas.searchers.pool import Pool, whole_space
 from gnas.searchers.pool_outlook import PoolOutlook, pool_feasibility, pool_outlook
 from gnas.searchers.proposals import Proposals
 from gnas.searchers.protocol import StudyView
 from gnas.searchers.surrogate import one_thread
 from gnas.space.protocol import Codes, Space
+
+_SMALL_GRAPH = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,8 @@ class BayesianOptimisation:
         pool: Candidates ranked by their codes at each ask.
         shortlist: Those of them whose graphs are looked at.
         incumbents: How many of the best are mutated.
+        generations: Of offspring that the shortlist has under the acquisition, where graphs have at most 16 nodes:
+            larger ones cost more to look at than it brings.
     """
 
     n_initial: int = 6
@@ -53,6 +58,7 @@ class BayesianOptimisation:
     pool: int = 400
     shortlist: int = 32
     incumbents: int = 8
+    generations: int = 4
 
     def __post_init__(self) -> None:
         require(self.n_initial >= 2, "n_initial", self.n_initial, "2 or more")
@@ -60,6 +66,7 @@ class BayesianOptimisation:
         require(self.pool >= 16, "pool", self.pool, "16 or more")
         require(self.shortlist >= 1, "shortlist", self.shortlist, "1 or more")
         require(self.incumbents >= 1, "incumbents", self.incumbents, "1 or more")
+        require(self.generations >= 0, "generations", self.generations, "0 or more")
 
     def ask(self, study: StudyView, n: int, rng: np.random.Generator) -> list[Architecture]:
         """`n` candidates one after another, each as if the ones before and those pending had come out as predicted."""
@@ -89,6 +96,7 @@ class BayesianOptimisation:
         if len(pool) > shortlist:
             feasible = log_feasibility(study, coarse, pool)
             pool = pool[np.argsort(-self._acquire(outlook(evidence, coarse, pool), feasible), kind="stable")]
+        pool = self._evolved(proposals, Model.of(evidence, fine), pool, shortlist, rng)
         expected = outlook(evidence, fine, pool[:shortlist])
         feasible = log_feasibility(study, fine, pool[:shortlist])
         while proposals.missing > 0:
@@ -99,6 +107,25 @@ class BayesianOptimisation:
                 return
             (chosen,) = np.flatnonzero((pool[:shortlist] == proposals.codes[-1]).all(axis=1))
             expected = expected.believing(int(chosen))
+
+    def _evolved(
+        self, proposals: Proposals, model: Model, pool: Codes, shortlist: int, rng: np.random.Generator
+    ) -> Codes:
+        """The pool with its shortlist evolved under the acquisition of the graphs, where graphs are small."""
+        study = proposals.study
+        if not self.generations or len(study.space.decode(pool[0]).nodes) > _SMALL_GRAPH:
+            return pool
+        taken = frozenset(row.tobytes() for row in np.concatenate([evaluated_rows(study), model.pending]))
+        found = evolved(
+            study.space,
+            pool[:shortlist],
+            lambda rows: self._acquire(model.outlook(rows), log_feasibility(study, model.encoder, rows)),
+            rng,
+            generations=self.generations,
+            brood=max(4, shortlist),
+            taken=taken,
+        )
+        return np.concatenate([found, pool[shortlist:]])
 
     def _propose_of(self, proposals: Proposals, pool: Pool) -> bool:
         """Ranks a whole space; False if its model would not fit in memory."""
@@ -166,4 +193,4 @@ def _space_filling(proposals: Proposals, rng: np.random.Generator) -> list[Archi
 
 
 def _graph_features(extractor: FeatureExtractor, space: Space, codes: Codes) -> tuple[Floats, tuple[slice, ...]]:
-    return extractor.features_of_codes(space, codes), extractor.slices
+    return remembered(space.fingerprint, codes, partial(extractor.features_of_codes, space)), extractor.slices

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import operator
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +17,9 @@ from gnas.searchers.protocol import StudyView
 from gnas.space.protocol import Codes, Space
 
 _MEMO_SIZE = 65536
+_FEATURES_SIZE = 8192
 _rows: OrderedDict[tuple[str, Assignment], Codes] = OrderedDict()
+_features: OrderedDict[tuple[str, bytes], NDArray[np.float64]] = OrderedDict()
 
 
 def encode_rows(space: Space, assignments: Sequence[Assignment]) -> Codes:
@@ -60,6 +62,24 @@ def evaluated_rows(study: StudyView) -> Codes:
     rows = np.concatenate([_last.rows, new]) if held else new
     _last.fingerprint, _last.evaluations, _last.rows = space.fingerprint, tuple(evaluations), rows
     return rows
+
+
+def remembered(fingerprint: str, codes: Codes, features: Callable[[Codes], NDArray[np.float64]]) -> NDArray[np.float64]:
+    """`features(codes)`, shape `(n, column)`, row by row from memory where a row was met lately.
+
+    Args:
+        fingerprint: Of the space, with which `features` must be fixed; a row's features must not depend on the others.
+        codes: Rows, `(n, choice)`.
+        features: Rows of codes to features.
+    """
+    keys = [(fingerprint, row.tobytes()) for row in codes]
+    new = {key: i for i, key in enumerate(keys) if key not in _features}
+    if new:
+        _features.update(zip(new, features(codes[list(new.values())]), strict=True))
+    out = np.stack([_features[key] for key in keys]) if keys else features(codes)
+    while len(_features) > _FEATURES_SIZE:
+        _features.popitem(last=False)
+    return out
 
 
 def score(study: StudyView, evaluation: Evaluation) -> float:
