@@ -17,10 +17,10 @@ _FOLDS = 8
 _FEW_FOLDS, _MANY = 5, 250
 
 
-def folds(n: int, seed: int) -> Iterator[tuple[Rows, Rows]]:
-    """Rows to train on and rows to test on, for each fold, fewer folds of many rows; n ≥ 2."""
+def folds(n: int, seed: int, most: int = _FOLDS) -> Iterator[tuple[Rows, Rows]]:
+    """Rows to train on and rows to test on, for each of at most `most` folds, fewer of many rows; n ≥ 2."""
     order = np.random.default_rng(seed).permutation(n)
-    for part in np.array_split(order, min(_FOLDS if n < _MANY else _FEW_FOLDS, n)):
+    for part in np.array_split(order, min(most, _FOLDS if n < _MANY else _FEW_FOLDS, n)):
         yield np.setdiff1d(order, part), np.sort(part)
 
 

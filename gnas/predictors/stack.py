@@ -27,22 +27,38 @@ from gnas.predictors.stack_report import StackReport, feature_taus
 from gnas.predictors.trees import TreeMember
 from gnas.space.protocol import Codes, Space
 
+
+def _network(space: Space, seed: int) -> Member:
+    from gnas.predictors.gnn_member import GnnMember
+
+    return GnnMember(space, seed)
+
+
 MEMBERS: dict[str, Callable[[Space, int], Member]] = {
     "gp": lambda _, seed: ProcessMember(seed=seed),
     "extra-trees": lambda _, seed: TreeMember("extra-trees", seed),
     "boosting": lambda _, seed: TreeMember("boosting", seed),
+    "gnn": _network,
 }
 """Makers of members, by name, from a space and a seed."""
 
 _TREES_FROM = 60
 _CHUNK = 4096
 _PRIOR_ROWS = 40.0
+_PRIOR_OF_PROCESS = 3.0
 _STD_LEVEL = 0.9
 
 
 def members_for(n_labels: int) -> tuple[str, ...]:
     """Which members are tried with `n_labels` distinct labels."""
     return ("gp", "extra-trees", "boosting") if n_labels >= _TREES_FROM else ("gp",)
+
+
+def _prior(names: tuple[str, ...]) -> Vector:
+    """Weights before any label: the processes count for more than all the others together."""
+    prior = np.array([_PRIOR_OF_PROCESS if name == "gp" else 1.0 for name in names])
+    weights: Vector = prior / prior.sum()
+    return weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,10 +192,10 @@ class StackPredictor:
             return _State(design.codes, values, columns, ranks, (only,), np.ones(1), Conformal(np.zeros(0)), report)
         held = [member.held_out(design, z) for member in made]
         means = np.stack([mean for mean, _ in held], axis=1)
-        prior = np.full(len(made), 1.0 / len(made))
-        weights = simplex_weights(means, z, prior, _PRIOR_ROWS) if len(made) > 1 else prior
-        combined = means @ weights
-        std = _spread([variance for _, variance in held], z - combined)
+        prior = _prior(names)
+        weights = simplex_weights(means, z, prior, _PRIOR_ROWS)
+        combined = held_out_combination(means, z, prior, _PRIOR_ROWS, self.seed)
+        std = _spread([variance for _, variance in held], combined)
         inside = coverages_left_out(z - combined, std)
         report = StackReport(
             n_labels=n,
@@ -189,7 +205,7 @@ class StackPredictor:
             coverage90=float(np.interp(0.9, LEVELS, inside)),
             rmsce=rmsce(inside),
             features=feature_taus(design, values, self.extra, given, self.seed),
-            held_out=held_out_combination(means, z, prior, _PRIOR_ROWS, self.seed),
+            held_out=combined,
         )
         conformal = Conformal.fit(z - combined, std)
         fitted = tuple(member.fit(design, z) for member in made)

@@ -12,6 +12,8 @@ from gnas.predictors.crossval import folds
 from gnas.predictors.members import Design
 from gnas.predictors.protocol import Vector
 
+_FOLDS = 5
+
 TreeKind = Literal["extra-trees", "boosting"]
 
 
@@ -48,7 +50,7 @@ class TreeMember:
     def held_out(self, design: Design, z: Vector) -> tuple[Vector, None]:
         """Predictions by folds."""
         mean = np.zeros(len(z))
-        for train, test in folds(len(z), self.seed):
+        for train, test in folds(len(z), self.seed, _FOLDS):
             mean[test] = self.fit(design.rows(train), z[train]).predict(design.rows(test))[0]
         return mean, None
 
@@ -56,14 +58,14 @@ class TreeMember:
 def _extra_trees(seed: int) -> Any:
     from sklearn.ensemble import ExtraTreesRegressor
 
-    return ExtraTreesRegressor(n_estimators=100, max_features=0.2, random_state=seed, n_jobs=1)
+    return ExtraTreesRegressor(n_estimators=60, max_features=0.2, random_state=seed, n_jobs=1)
 
 
 def _boosting(seed: int) -> Any:
     from sklearn.ensemble import GradientBoostingRegressor
 
     return GradientBoostingRegressor(
-        n_estimators=200, learning_rate=0.04, max_depth=3, subsample=0.5, max_features=0.1, random_state=seed
+        n_estimators=120, learning_rate=0.06, max_depth=3, subsample=0.5, max_features=0.1, random_state=seed
     )
 
 
