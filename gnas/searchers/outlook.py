@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from gnas.evaluation import Constraint, Evaluation
 from gnas.predictors.acquisition import log_probability_below
-from gnas.predictors.gp import Beliefs
+from gnas.predictors.gp import Beliefs, GaussianProcess
 from gnas.predictors.kernels import Floats
 from gnas.predictors.protocol import Vector
 from gnas.searchers.history import encode_rows, evaluated_rows, score
@@ -80,19 +80,42 @@ class Evidence:
         return cls(evaluated_rows(study)[chosen], labels[chosen], ok & np.isfinite(labels[chosen]), pending)
 
 
-def outlook(evidence: Evidence, encoder: Encoder, candidates: Codes) -> Outlook:
-    """What the history and the pending evaluations lead to expect of `candidates`.
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A process conditioned on the evidence, to be asked about any candidates.
 
-    Pending ones count as if they had come out as predicted. There must be a usable evaluation.
+    Attributes:
+        process: The process.
+        incumbent: Best posterior mean among usable evaluations.
+        encoder: Rows to its features.
+        pending: Rows of pending architectures.
     """
-    known, slices = encoder(evidence.codes)
-    process, z = surrogate(known, slices, evidence.labels, ranks=True)
-    fitted = z - math.exp(process.hyper.log_noise) * process.alpha
-    beliefs = process.believe(encoder(np.concatenate([candidates, evidence.pending]))[0])
-    expected = Outlook(beliefs, float(fitted[evidence.usable].max()))
-    for i in range(len(candidates), len(candidates) + len(evidence.pending)):
-        expected = expected.believing(i)
-    return expected
+
+    process: GaussianProcess
+    incumbent: float
+    encoder: Encoder
+    pending: Codes
+
+    @classmethod
+    def of(cls, evidence: Evidence, encoder: Encoder) -> Model:
+        """The model of some evidence, which must hold a usable evaluation."""
+        known, slices = encoder(evidence.codes)
+        process, z = surrogate(known, slices, evidence.labels, ranks=True)
+        fitted = z - math.exp(process.hyper.log_noise) * process.alpha
+        return cls(process, float(fitted[evidence.usable].max()), encoder, evidence.pending)
+
+    def outlook(self, candidates: Codes) -> Outlook:
+        """What to expect of `candidates`; pending ones count as if they had come out as predicted."""
+        beliefs = self.process.believe(self.encoder(np.concatenate([candidates, self.pending]))[0])
+        expected = Outlook(beliefs, self.incumbent)
+        for i in range(len(candidates), len(candidates) + len(self.pending)):
+            expected = expected.believing(i)
+        return expected
+
+
+def outlook(evidence: Evidence, encoder: Encoder, candidates: Codes) -> Outlook:
+    """What the history and the pending evaluations lead to expect of `candidates`; see `Model`."""
+    return Model.of(evidence, encoder).outlook(candidates)
 
 
 def label(study: StudyView, evaluation: Evaluation) -> float:

@@ -135,7 +135,7 @@ _memo: OrderedDict[object, Tracker] = OrderedDict()
 
 
 def tracked(pool: Pool, rows: Sequence[int], labels: Vector, *, ranks: bool) -> tuple[Tracker, Vector] | None:
-    """The process of `surrogate` on labels of rows of a pool, and the latent labels; None if it would not fit in memory.
+    """The process of `surrogate` on labels of rows of a pool, and the latent labels; None if it is too large.
 
     Hyper-parameters and the first rows come from the last refit point, later rows one by one: to the bit the same
     whether the tracker is remembered or made anew.
