@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gnas.architecture import INPUT
 from gnas.predictors.features_degrees import degree_features
@@ -47,7 +48,7 @@ class GraphBlocks:
         edges = op_edges(ops, sources, graphs.outputs, passed).reshape(n, -1)
         return {
             "ops": counts,
-            "paths": self._paths(graphs, sources),
+            "paths": self._paths(ops, graphs, sources),
             "degrees": degree_features(ops, sources, graphs.outputs, vocabulary.routing),
             "edges": np.sqrt(edges.astype(np.float64)),
             "flow": self.flow(graphs, sources).astype(np.float64),
@@ -68,9 +69,8 @@ class GraphBlocks:
         totals = sums[:, split:]
         return sums[:, :split], np.concatenate([totals, np.log1p(np.abs(totals)), tops[:, split:]], axis=1)
 
-    def _paths(self, graphs: GraphBatch, sources: list[tuple[Source, ...]]) -> Floats:
+    def _paths(self, ops: NDArray[np.int16], graphs: GraphBatch, sources: list[tuple[Source, ...]]) -> Floats:
         vocabulary = self.vocabulary
-        ops = graphs.ops(vocabulary.index)
         found = paths(ops, sources, graphs.outputs, vocabulary.length, vocabulary.confined, vocabulary.passed)
         return np.concatenate(
             [

@@ -58,33 +58,33 @@ def degree_features(
     real, hubs = ops <= n_ops, routing[ops]
     both = degrees(ops, sources, n_ops)
     whole = both[..., : n_ops + 1].sum(axis=3, dtype=np.uint16)
-    at_ends, hub_sums, hub_tops, tops = (np.zeros((2, n, kinds), dtype=np.uint16) for _ in range(4))
+    at_ends, hub_sums, hub_tops = (np.zeros((2, n, kinds), dtype=np.uint16) for _ in range(3))
     own_sums, own_tops = (np.zeros((2, n * kinds), dtype=np.uint16) for _ in range(2))
-    first = np.arange(n) * kinds
-    for i in range(len(ops)):
-        for rows in _rows(real[i] & (whole[0, i] == 0)):
-            at_ends[0][rows] += both[1, i][rows]
-        for rows in _rows(outputs[i]):
-            at_ends[1][rows] += both[0, i][rows]
-        own = first + ops[i]
-        for side in range(2):
-            here = both[side, i]
-            np.maximum(tops[side], here, out=tops[side])
-            for rows in _rows(hubs[i]):
-                hub_sums[side][rows] += here[rows]
-                hub_tops[side][rows] = np.maximum(hub_tops[side][rows], here[rows])
-            own_sums[side][own] += whole[side, i]
-            own_tops[side][own] = np.maximum(own_tops[side][own], whole[side, i])
+    owners = ops + np.arange(n) * kinds
+    starts, ends, hub_rows = _rows(real & (whole[0] == 0)), _rows(outputs), _rows(hubs)
+    for i, (starting, ending, hub, own) in enumerate(zip(starts, ends, hub_rows, owners, strict=True)):
+        if len(starting):
+            at_ends[0][starting] += both[1, i][starting]
+        if len(ending):
+            at_ends[1][ending] += both[0, i][ending]
+        if len(hub) == n:
+            hub_sums += both[:, i]
+            np.maximum(hub_tops, both[:, i], out=hub_tops)
+        elif len(hub):
+            here = both[:, i, hub]
+            hub_sums[:, hub] += here
+            hub_tops[:, hub] = np.maximum(hub_tops[:, hub], here)
+        own_sums[:, own] += whole[:, i]
+        own_tops[:, own] = np.maximum(own_tops[:, own], whole[:, i])
     n_hubs = np.maximum(hubs.sum(axis=0), 1)[:, None]
-    n_own = np.maximum([(ops == op).sum(axis=0) for op in range(n_ops)], 1).T
-    own_sums, own_tops = own_sums.reshape(2, n, kinds), own_tops.reshape(2, n, kinds)
-    parts = [*at_ends, *(hub_sums / n_hubs), *hub_tops, *tops, *(own_sums[..., :n_ops] / n_own), *own_tops]
-    return np.concatenate([part[:, :n_ops].astype(np.float64) for part in parts], axis=1)
+    n_own = np.bincount(owners.ravel(), minlength=n * kinds).reshape(n, kinds)
+    own_means = own_sums.reshape(2, n, kinds) / np.maximum(n_own, 1)
+    own_tops = own_tops.reshape(2, n, kinds)
+    parts = [*at_ends, *(hub_sums / n_hubs), *hub_tops, *both.max(axis=1), *own_means, *own_tops]
+    return np.concatenate([part[:, :n_ops] for part in parts], axis=1, dtype=np.float64)
 
 
-def _rows(which: NDArray[np.bool_]) -> list[slice | NDArray[np.intp]]:
-    """The rows of a mask, as a slice where it is all, as no entry where it is empty."""
-    if which.all():
-        return [slice(None)]
-    rows = np.flatnonzero(which)
-    return [rows] if len(rows) else []
+def _rows(mask: NDArray[np.bool_]) -> list[NDArray[np.intp]]:
+    """For each row of a mask, where it holds."""
+    row, column = np.nonzero(mask)
+    return np.split(column, np.searchsorted(row, np.arange(1, len(mask))))

@@ -98,20 +98,28 @@ class Vocabulary:
 
     def label_rows(self, table: tuple[Label, ...]) -> tuple[Floats, Floats]:
         """Counts `(label, op + word)` and numbers `(label, size)` that a node with each label contributes."""
-        word_of = {word: len(self.ops) + i for i, word in enumerate(self.words)}
-        size_of = {name: i for i, name in enumerate(self.sizes)}
-        counts = np.zeros((len(table), len(self.ops) + len(self.words)))
-        numbers = np.zeros((len(table), len(self.sizes)))
-        for row, (op, params) in enumerate(table):
+        rows = [self._label_row(label) for label in table]
+        counts = np.array([count for count, _ in rows]).reshape(len(table), len(self.ops) + len(self.words))
+        return counts, np.array([number for _, number in rows]).reshape(len(table), len(self.sizes))
+
+    def _label_row(self, label: Label) -> tuple[Floats, Floats]:
+        if label not in self._label_rows:
+            counts, numbers = np.zeros(len(self.ops) + len(self.words)), np.zeros(len(self.sizes))
+            op, params = label
             if op in self.index:
-                counts[row, self.index[op]] = 1.0
+                counts[self.index[op]] = 1.0
             for name, value in params if op != INPUT else ():
                 if is_number(value):
-                    if name in size_of:
-                        numbers[row, size_of[name]] = float(value)
-                elif (name, repr(value)) in word_of:
-                    counts[row, word_of[name, repr(value)]] += 1.0
-        return counts, numbers
+                    if name in self.sizes:
+                        numbers[self.sizes.index(name)] = float(value)
+                elif (name, repr(value)) in self.words:
+                    counts[len(self.ops) + self.words.index((name, repr(value)))] += 1.0
+            self._label_rows[label] = counts, numbers
+        return self._label_rows[label]
+
+    @cached_property
+    def _label_rows(self) -> dict[Label, tuple[Floats, Floats]]:
+        return {}
 
 
 def is_number(value: Value) -> TypeGuard[int | float]:

@@ -121,10 +121,12 @@ class _Flow:
         self.graphs, self.sources, self.table, self.maps = graphs, sources, table, maps
         self.gain = np.float32(np.sqrt(2.0 / maps.shape[1]))
         self.size, self.n = graphs.labels.shape
-        kept = np.array([*(passage(op) for op, _ in graphs.table), 1.0], dtype=np.float32)
-        self.kept = kept[graphs.labels]
-        idle = (graphs.inputs >= self.size).all(axis=1)
-        self.starts = [np.flatnonzero(row) for row in idle & graphs.real]
+        kept = np.array([*(passage(op) for op, _ in graphs.table), 1.0], dtype=np.float32)[graphs.labels]
+        # Of each node, the graphs in which it changes what enters, keeps a part of it, and is where flows start.
+        self.changed = _rows(kept == 0.0)
+        self.weak = _rows((kept > 0.0) & (kept < 1.0))
+        self.starts = _rows((graphs.inputs >= self.size).all(axis=1) & graphs.real)
+        self.ends = _rows(graphs.outputs)
 
     def forwards(self) -> Singles:
         """Sum over the outputs of what arrives there, `(graph, column)`."""
@@ -136,8 +138,9 @@ class _Flow:
             if slots:
                 self._pass(i, state[i])
             starts = self.starts[i]
-            state[i][starts] = self.table[2][self.graphs.labels[i][starts]]
-            ends = np.flatnonzero(self.graphs.outputs[i])
+            if len(starts):
+                state[i][starts] = self.table[2][self.graphs.labels[i][starts]]
+            ends = self.ends[i]
             if len(ends):
                 total[ends] += state[i][ends]
         return total
@@ -148,7 +151,7 @@ class _Flow:
         flat = state.reshape(-1, state.shape[2])
         total = np.zeros(state.shape[1:], dtype=np.float32)
         for i in range(self.size - 1, -1, -1):
-            ends = np.flatnonzero(self.graphs.outputs[i])
+            ends = self.ends[i]
             if len(ends):
                 state[i][ends] += leaving
             starts = self.starts[i]
@@ -166,17 +169,13 @@ class _Flow:
 
     def _pass(self, i: int, flow: Singles) -> None:
         """Sends `flow`, `(graph, column)`, through node `i` of each graph, in place."""
-        kept = self.kept[i]
-        changed = np.flatnonzero(kept == 0.0)
-        if len(changed):
-            labels = self.graphs.labels[i]
-            if len(changed) == self.n:
-                self._mix(flow, labels, out=flow)
-            else:
-                flow[changed] = self._mix(flow[changed], labels[changed])
-        weak = np.flatnonzero((kept > 0.0) & (kept < 1.0))
+        changed, weak = self.changed[i], self.weak[i]
+        if len(changed) == self.n:
+            self._mix(flow, self.graphs.labels[i], out=flow)
+        elif len(changed):
+            flow[changed] = self._mix(flow[changed], self.graphs.labels[i][changed])
         if len(weak):
-            flow[weak] = np.rint(flow[weak] * kept[weak][:, None])
+            flow[weak] = np.rint(flow[weak] * np.float32(_KEPT))
 
     def _mix(self, flow: Singles, labels: NDArray[np.int32], out: Singles | None = None) -> Singles:
         """Rows through the random maps of their labels."""
@@ -191,3 +190,9 @@ class _Flow:
         flow += self.table[1].take(labels, axis=0)
         np.rint(flow, out=flow)
         return np.clip(flow, 0.0, _TOP, out=flow)
+
+
+def _rows(mask: NDArray[np.bool_]) -> list[NDArray[np.intp]]:
+    """For each row of a mask, where it holds."""
+    row, column = np.nonzero(mask)
+    return np.split(column, np.searchsorted(row, np.arange(1, len(mask))))

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gnas.architecture import Architecture
-from gnas.space.program import Graphs, Label
+from gnas.space.program import Label
 from gnas.space.protocol import Codes, Space
+from gnas.space.pruned import Graphs
 
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
@@ -127,18 +128,15 @@ class GraphBatch:
         A position that stands for nothing is in the row past the last node.
         """
         size, _, n = self.inputs.shape
+        if n == 0:
+            return [()] * size
         columns = np.arange(n)
-        found: list[tuple[Source, ...]] = []
-        for rows in self.inputs:
-            slots: list[Source] = []
-            for slot in rows:
-                first = int(slot[0]) if n else size
-                if (slot == first).all():
-                    slots += [first] if first < size else []
-                else:
-                    slots.append(slot * np.intp(n) + columns)
-            found.append(tuple(slots))
-        return found
+        first = self.inputs[:, :, 0]
+        alike = (self.inputs == first[:, :, None]).all(axis=2)
+        found: list[list[Source]] = [[] for _ in range(size)]
+        for i, k in np.argwhere(~alike | (first < size)).tolist():
+            found[i].append(int(first[i, k]) if alike[i, k] else self.inputs[i, k] * np.intp(n) + columns)
+        return [tuple(slots) for slots in found]
 
 
 def read(state: NDArray[T], source: Source) -> NDArray[T]:

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from gnas.errors import SpaceError
 from gnas.space.constraints import structural_choices
 from gnas.space.count import with_parents
-from gnas.space.program import Graphs, Program
+from gnas.space.program import Program
 from gnas.space.protocol import Choice
+from gnas.space.pruned import Graphs
 from gnas.space.tree import AssignmentTree
 from gnas.space.yaml_space import YamlSpace
 

@@ -27,6 +27,7 @@ from gnas.architecture import (
 from gnas.canonical import canonical_digests, group_rows
 from gnas.space.cube import ALWAYS, Cube, CubeEvaluator
 from gnas.space.protocol import Choice, Codes
+from gnas.space.pruned import Graphs, needed
 from gnas.space.tree import AssignmentTree
 
 Wire = tuple[tuple[Cube, int], ...]
@@ -34,6 +35,9 @@ Wire = tuple[tuple[Cube, int], ...]
 
 Label = tuple[str, tuple[tuple[str, Value], ...]]
 """Op and parameters of a node."""
+
+_FEW = 128
+"""So many rows are looked up one by one."""
 
 _NEW_LABEL = Lock()
 """Spaces may be used from several threads; kept out of the instances so that they can be pickled."""
@@ -108,38 +112,6 @@ class Supernode:
         return str(self.op.value(taken)), tuple(sorted(params, key=lambda p: p[0]))
 
 
-@dataclass(frozen=True, slots=True)
-class Graphs:
-    """The pruned graphs of a batch.
-
-    Attributes:
-        live: Which supernodes remain; shape `(supernode, n)`.
-        labels: Index of each supernode's label; shape `(supernode, n)`, −1 where it is absent.
-        reads: For each supernode and wire, the supernode read, −1 for none; each of shape `(n,)`.
-        outputs: The same for the outputs.
-    """
-
-    live: NDArray[np.bool_]
-    labels: NDArray[np.int32]
-    reads: tuple[tuple[NDArray[np.int32], ...], ...]
-    outputs: tuple[NDArray[np.int32], ...]
-
-    def rows(self) -> NDArray[np.int32]:
-        """Labels, reads and outputs of the live nodes, shape `(n, column)`: equal rows are equal graphs, names of nodes
-        counting.
-        """
-        parts = [np.where(self.live, self.labels, np.int32(-1))]
-        for live, wires in zip(self.live, self.reads, strict=True):
-            parts.extend(np.where(live, w, np.int32(-1))[None] for w in wires)
-        parts.extend(o[None] for o in self.outputs)
-        return np.ascontiguousarray(np.concatenate(parts).T)
-
-    def take(self, rows: NDArray[np.int64]) -> Graphs:
-        """Some rows of the batch, repeated as often as they are listed."""
-        reads = tuple(tuple(w[rows] for w in wires) for wires in self.reads)
-        return Graphs(self.live[:, rows], self.labels[:, rows], reads, tuple(o[rows] for o in self.outputs))
-
-
 class Program:
     """Evaluates the compiled graph of a space.
 
@@ -160,6 +132,7 @@ class Program:
         self._tables: list[dict[tuple[int, ...], int]] = [{} for _ in self.nodes]
         self._vanishing: list[bool] = []
         self._bypassed: list[bool] = []
+        self._label_flags = np.zeros(0, dtype=bool), np.zeros(0, dtype=bool)
 
     @property
     def labels(self) -> Sequence[Label]:
@@ -179,11 +152,12 @@ class Program:
             present = holds(node.when)
             labels[i] = np.where(present, self._label_column(i, codes, present), -1)
             wires = tuple(self._follow(wire, holds, stands_for, rows) for wire in node.wires)
-            alive = present & ~np.array(self._vanishing, dtype=bool)[labels[i]]
+            vanishing, bypassed = self._flags()
+            alive = present & ~vanishing[labels[i]]
             if wires:
                 alive &= np.logical_or.reduce([w >= 0 for w in wires])
             stands_for[i] = np.where(alive, i, -1)
-            passes = alive & np.array(self._bypassed, dtype=bool)[labels[i]]
+            passes = alive & bypassed[labels[i]]
             if bypass and wires and passes.any():
                 passes &= np.sum([w >= 0 for w in wires], axis=0) == 1
                 stands_for[i] = np.where(passes, np.max(wires, axis=0), stands_for[i])
@@ -191,7 +165,7 @@ class Program:
         outputs = tuple(self._follow(wire, holds, stands_for, rows) for wire in self.outputs)
         complete = np.logical_and.reduce([o >= 0 for o in outputs])
         outputs = tuple(np.where(complete, o, np.int32(-1)) for o in outputs)
-        return Graphs(_needed(size, reads, outputs, rows), labels, tuple(reads), outputs)
+        return Graphs(needed(size, reads, outputs, rows), labels, tuple(reads), outputs)
 
     def live_choices(self, codes: Codes, graphs: Graphs | None = None) -> NDArray[np.bool_]:
         """Which active choices have a say in the pruned graph; shape `(n, choice)`.
@@ -238,26 +212,43 @@ class Program:
         """Label indices of one supernode, each combination of the choices it depends on evaluated once."""
         names = self.label_choices[i]
         column = np.full(len(codes), -1, dtype=np.int32)
-        if not present.any():
+        where = np.flatnonzero(present)
+        if not where.size:
+            return column
+        if not names:
+            column[where] = self._label_id(i, ())
             return column
         picked = codes[:, [self._index[name] for name in names]].astype(np.int64) + 1
+        if len(where) <= _FEW:
+            rows = (picked[where] - 1).tolist()
+            column[where] = [self._label_id(i, tuple(row)) for row in rows]
+            return column
         radices = [self._sizes[name] + 1 for name in names]
         key = np.zeros(len(codes), dtype=np.int64)
         span = 1
         for k, radix in enumerate(radices):
-            if span * radix > 1 << 20:
+            if span * radix > 1 << 62:
                 _, key = np.unique(key, return_inverse=True)
                 span = int(key.max(initial=0)) + 1
             key = key * radix + picked[:, k]
             span *= radix
+        if span > 4 * len(codes):
+            _, key = np.unique(key, return_inverse=True)
+            span = int(key.max(initial=0)) + 1
         firsts = np.full(span, -1, dtype=np.int64)
-        where = np.flatnonzero(present)
         firsts[key[where]] = where
         table = np.full(span, -1, dtype=np.int32)
         for k in np.flatnonzero(firsts >= 0).tolist():
             table[k] = self._label_id(i, tuple((picked[firsts[k]] - 1).tolist()))
         column[where] = table[key[where]]
         return column
+
+    def _flags(self) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Which labels vanish, and which are bypassed."""
+        if len(self._label_flags[0]) < len(self._labels):
+            known = len(self._labels)
+            self._label_flags = np.array(self._vanishing[:known]), np.array(self._bypassed[:known])
+        return self._label_flags
 
     def _label_id(self, i: int, picked: tuple[int, ...]) -> int:
         known = self._tables[i].get(picked)
@@ -273,10 +264,10 @@ class Program:
     def _register(self, text: str, op: str, params: tuple[tuple[str, Value], ...]) -> int:
         with _NEW_LABEL:
             if text not in self._label_ids:
-                self._labels.append((op, params))
-                self._label_words.append(label_words(text))
                 self._vanishing.append(op == NONE)
                 self._bypassed.append(op == IDENTITY and not params)
+                self._label_words.append(label_words(text))
+                self._labels.append((op, params))
                 self._label_ids[text] = len(self._labels) - 1
         return self._label_ids[text]
 
@@ -356,23 +347,6 @@ class Program:
         ordered = max([len(self.outputs), *(len(n.wires) for n in self.nodes if n.ordered)])
         unordered = max((len(n.wires) for n in self.nodes), default=0)
         return np.uint8 if ordered <= 8 and unordered < 256 else np.uint64
-
-
-def _needed(
-    size: int,
-    reads: list[tuple[NDArray[np.int32], ...]],
-    outputs: tuple[NDArray[np.int32], ...],
-    rows: NDArray[np.int64],
-) -> NDArray[np.bool_]:
-    """Which nodes an output needs; shape `(node, n)`."""
-    # NOTE: the last row collects what reads nothing and is cut off.
-    needed = np.zeros((size + 1, len(rows)), dtype=bool)
-    for output in outputs:
-        needed[output, rows] = True
-    for i in range(size - 1, -1, -1):
-        for source in reads[i]:
-            needed[np.where(needed[i], source, -1), rows] = True
-    return needed[:size]
 
 
 def _connect(

@@ -17,8 +17,9 @@ from gnas.space.count import count_constrained
 from gnas.space.definition import Definition, compile_definition
 from gnas.space.marks import accepted_names, suggestion
 from gnas.space.moves import Moves
-from gnas.space.program import Graphs, Label
+from gnas.space.program import Label
 from gnas.space.protocol import Choice, Codes
+from gnas.space.pruned import Graphs
 from gnas.space.scope import text_of
 from gnas.space.tree import AssignmentTree, is_among
 
