@@ -14,44 +14,53 @@ pruning by the automorphisms met on the way.
 from __future__ import annotations
 
 from hashlib import blake2b
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from jaxtyping import Bool, Int64, Integer, Shaped, UInt, UInt64
 from numpy.typing import NDArray
 
-U64 = NDArray[np.uint64]
+if TYPE_CHECKING:
+    Array = NDArray[Any]
+else:
+    Array = np.ndarray
+
 _CHUNK_CELLS = 1 << 22
 
 
-def _mix(x: U64) -> U64:
+def _mix(x: UInt64[Array, "*shape"]) -> UInt64[Array, "*shape"]:
     """The splitmix64 finaliser, element by element."""
     x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return x ^ (x >> np.uint64(31))
+    mixed: NDArray[np.uint64] = x ^ (x >> np.uint64(31))
+    return mixed
 
 
 _STEP = np.uint64(0x9E3779B97F4A7C15)
 _BACK = np.uint64(0xD6E8FEB86659FD93)
-_WEIGHTS: U64 = _mix(np.arange(256, dtype=np.uint64) * _STEP)
+_WEIGHTS: NDArray[np.uint64] = _mix(np.arange(256, dtype=np.uint64) * _STEP)
 _WEIGHTS[0] = 0
 
 
-def _weigh(edges: NDArray[np.unsignedinteger]) -> U64:
+def _weigh(edges: UInt[Array, "*shape"]) -> UInt64[Array, "*shape"]:
     """One pseudo-random weight for each kind of edge; shape of `edges`."""
     if edges.dtype == np.uint8:
         return np.take(_WEIGHTS, edges)
     wide = edges.astype(np.uint64)
-    weights: U64 = np.where(wide == 0, np.uint64(0), _mix(wide * _STEP))
+    weights: NDArray[np.uint64] = np.where(wide == 0, np.uint64(0), _mix(wide * _STEP))
     return weights
 
 
-def _count_colours(colours: U64) -> NDArray[np.int64]:
+def _count_colours(colours: UInt64[Array, "graph node"]) -> Int64[Array, " graph"]:
     """Number of distinct colours in each row; shape `(n,)`."""
     ordered = np.sort(colours, axis=1)
     steps: NDArray[np.int64] = (ordered[:, 1:] != ordered[:, :-1]).sum(axis=1)
     return 1 + steps
 
 
-def _round(colours: U64, weights: U64) -> U64:
+def _round(
+    colours: UInt64[Array, "graph node"], weights: UInt64[Array, "graph node node"]
+) -> UInt64[Array, "graph node"]:
     """One round of refinement: each colour takes in those of the nodes read and of the readers."""
     mixed = _mix(colours + _STEP)
     read = np.einsum("nij,nj->ni", weights, mixed)
@@ -59,7 +68,9 @@ def _round(colours: U64, weights: U64) -> U64:
     return _mix(colours * _STEP + read + _mix(readers * _BACK))
 
 
-def _refine(colours: U64, weights: U64) -> U64:
+def _refine(
+    colours: UInt64[Array, "graph node"], weights: UInt64[Array, "graph node node"]
+) -> UInt64[Array, "graph node"]:
     """Stable colours. Every row stops by its own count, so that a row's result does not depend on its batch."""
     colours = colours.copy()
     size = colours.shape[1]
@@ -77,7 +88,9 @@ def _refine(colours: U64, weights: U64) -> U64:
     return colours
 
 
-def _split_twins(colours: U64, edges: NDArray[np.unsignedinteger]) -> U64:
+def _split_twins(
+    colours: UInt64[Array, "graph node"], edges: UInt[Array, "graph node node"]
+) -> UInt64[Array, "graph node"]:
     """Tell apart nodes of one colour that read the same and are read by the same: any order of them gives the same
     graph.
     """
@@ -89,14 +102,16 @@ def _split_twins(colours: U64, edges: NDArray[np.unsignedinteger]) -> U64:
     return np.where(rank > 0, _mix(colours + rank * _BACK), colours)
 
 
-def _individualise(colours: U64, node: NDArray[np.int64] | int) -> U64:
+def _individualise(
+    colours: UInt64[Array, "graph node"], node: Int64[Array, " graph"] | int
+) -> UInt64[Array, "graph node"]:
     colours = colours.copy()
     rows = np.arange(len(colours))
     colours[rows, node] = _mix(colours[rows, node] ^ _BACK)
     return colours
 
 
-def _target_cells(colours: U64) -> NDArray[np.bool_]:
+def _target_cells(colours: UInt64[Array, "graph node"]) -> Bool[Array, "graph node"]:
     """Members of the tied cell with the smallest colour; shape `(n, k)`, no member where all colours differ."""
     ordered = np.sort(colours, axis=1)
     tied = np.zeros(colours.shape, dtype=bool)
@@ -107,7 +122,9 @@ def _target_cells(colours: U64) -> NDArray[np.bool_]:
     return cells
 
 
-def _certificates(labels: U64, edges: NDArray[np.unsignedinteger], colours: U64) -> list[bytes]:
+def _certificates(
+    labels: UInt64[Array, "graph node 2"], edges: UInt[Array, "graph node node"], colours: UInt64[Array, "graph node"]
+) -> list[bytes]:
     """The graphs written in the order of their (distinct) colours."""
     n, size = colours.shape
     order = np.argsort(colours, axis=1)
@@ -124,21 +141,26 @@ def _certificates(labels: U64, edges: NDArray[np.unsignedinteger], colours: U64)
 class _Branching:
     """Depth-first search for the smallest certificate of one graph, cut by the automorphisms met."""
 
-    def __init__(self, labels: U64, edges: NDArray[np.unsignedinteger], weights: U64) -> None:
+    def __init__(
+        self,
+        labels: UInt64[Array, "graph node 2"],
+        edges: UInt[Array, "graph node node"],
+        weights: UInt64[Array, "graph node node"],
+    ) -> None:
         self._labels, self._edges, self._weights = labels, edges, weights
         self._automorphisms: list[NDArray[np.int64]] = []
         self._best: bytes | None = None
         self._best_order: NDArray[np.int64] = np.empty(0, dtype=np.int64)
         self._best_path: list[int] = []
 
-    def run(self, colours: U64) -> bytes:
+    def run(self, colours: UInt64[Array, "1 node"]) -> bytes:
         """The smallest certificate below these stable colours, shape `(1, k)`."""
         self._visit(colours, [])
         if self._best is None:
             raise RuntimeError("a search over at least one labelling found none")
         return self._best
 
-    def _visit(self, colours: U64, path: list[int]) -> int:
+    def _visit(self, colours: UInt64[Array, "1 node"], path: list[int]) -> int:
         """Search below `path`; the depth to jump back to (`len(path)` to go on as usual)."""
         cell = np.flatnonzero(_target_cells(colours)[0])
         if not cell.size:
@@ -153,7 +175,7 @@ class _Branching:
                 return back
         return len(path)
 
-    def _leaf(self, colours: U64, path: list[int]) -> int:
+    def _leaf(self, colours: UInt64[Array, "1 node"], path: list[int]) -> int:
         certificate = _certificates(self._labels, self._edges, colours)[0]
         order = np.argsort(colours[0])
         if self._best is None or certificate < self._best:
@@ -181,7 +203,12 @@ class _Branching:
         return not orbit.isdisjoint(tried)
 
 
-def _best_certificates(labels: U64, edges: NDArray[np.unsignedinteger], weights: U64, colours: U64) -> list[bytes]:
+def _best_certificates(
+    labels: UInt64[Array, "graph node 2"],
+    edges: UInt[Array, "graph node node"],
+    weights: UInt64[Array, "graph node node"],
+    colours: UInt64[Array, "graph node"],
+) -> list[bytes]:
     """Smallest certificates of graphs whose stable colours still tie."""
     cells = _target_cells(colours)
     owner, node = np.nonzero(cells)
@@ -199,7 +226,9 @@ def _best_certificates(labels: U64, edges: NDArray[np.unsignedinteger], weights:
     return [b for b in best if b is not None]
 
 
-def _canonical_certificates(labels: U64, edges: NDArray[np.unsignedinteger]) -> list[bytes]:
+def _canonical_certificates(
+    labels: UInt64[Array, "graph node 2"], edges: UInt[Array, "graph node node"]
+) -> list[bytes]:
     weights = _weigh(edges)
     colours = _refine(_mix(labels[..., 0] + _mix(labels[..., 1] + _STEP)), weights)
     tied = np.flatnonzero(_count_colours(colours) < colours.shape[1])
@@ -217,7 +246,9 @@ def _canonical_certificates(labels: U64, edges: NDArray[np.unsignedinteger]) -> 
 _HEX = np.array([f"{byte:02x}" for byte in range(256)], dtype="S2")
 
 
-def canonical_digests(labels: U64, edges: NDArray[np.unsignedinteger]) -> NDArray[np.bytes_]:
+def canonical_digests(
+    labels: UInt64[Array, "graph node 2"], edges: UInt[Array, "graph node node"]
+) -> Shaped[Array, " graph"]:
     """Digests equal exactly for isomorphic graphs (up to collisions of a 128-bit BLAKE2b).
 
     Args:
@@ -238,7 +269,9 @@ def canonical_digests(labels: U64, edges: NDArray[np.unsignedinteger]) -> NDArra
     return _digest_chunks(labels, edges)
 
 
-def _digest_chunks(labels: U64, edges: NDArray[np.unsignedinteger]) -> NDArray[np.bytes_]:
+def _digest_chunks(
+    labels: UInt64[Array, "graph node 2"], edges: UInt[Array, "graph node node"]
+) -> Shaped[Array, " graph"]:
     size = labels.shape[1]
     step = max(1, _CHUNK_CELLS // (size * size))
     person = str(size).encode()
@@ -250,7 +283,7 @@ def _digest_chunks(labels: U64, edges: NDArray[np.unsignedinteger]) -> NDArray[n
     return _HEX[np.frombuffer(b"".join(raw), dtype=np.uint8).reshape(-1, 16)].view("S32").ravel()
 
 
-def group_rows(table: NDArray[np.int32]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def group_rows(table: Integer[Array, "row column"]) -> tuple[Int64[Array, " group"], Int64[Array, " row"]]:
     """Equal rows of a table, shape `(n, column)`: index of the first row of each group, and the group of each row."""
     words = table.astype(np.uint64)
     words += np.arange(1, table.shape[1] + 1, dtype=np.uint64) << np.uint64(32)

@@ -5,6 +5,11 @@ from __future__ import annotations
 import os
 import signal
 
+from jaxtyping import install_import_hook
+
+# NOTE: before any of them is imported. Shapes and types of arrays are checked at run time here, and nowhere else.
+install_import_hook(["gnas.canonical"], "beartype.beartype")
+
 # Two threads on a busy machine wait for each other longer than they compute.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
