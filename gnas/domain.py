@@ -193,7 +193,6 @@ class AnsweringTask(Protocol):
     retraining.
     """
 
-    @property
     def fingerprint(self) -> str:
         """Digest of what it knows of `validation`: a study refuses to continue with other answers."""
         ...

@@ -42,7 +42,7 @@ def data_digest(task: Task) -> str:
     Sums of the targets enter with six digits, so that another machine's rounding does not make another study.
     """
     if isinstance(task, AnsweringTask):
-        return task.fingerprint
+        return task.fingerprint()
     parts: tuple[Part, ...] = ("train", "validation")
     told = [task.name, *(f"{name} {kind}" for name, kind in task.inputs.items()), str(task.output)]
     for part in parts:

@@ -58,7 +58,7 @@ class BayesianOptimisation:
     pool: int = 400
     shortlist: int = 32
     incumbents: int = 8
-    generations: int = 4
+    generations: int = 2
 
     def __post_init__(self) -> None:
         require(self.n_initial >= 2, "n_initial", self.n_initial, "2 or more")
@@ -122,7 +122,7 @@ class BayesianOptimisation:
             lambda rows: self._acquire(model.outlook(rows), log_feasibility(study, model.encoder, rows)),
             rng,
             generations=self.generations,
-            brood=max(4, shortlist),
+            brood=max(4, 2 * shortlist),
             taken=taken,
         )
         return np.concatenate([found, pool[shortlist:]])
