@@ -53,7 +53,7 @@ class Bar:
                     self._progress.remove_task(self._task)
                 self._task = self._progress.add_task(name, total=total)
             self._progress.update(self._task, completed=done, total=total)
-        elif not self._quiet and (name != self._name or time.monotonic() - self._said > _EVERY):
+        elif not self._quiet and (name != self._name or done == total or time.monotonic() - self._said > _EVERY):
             of = f"/{total:,}" if total is not None else ""
             print(f"{name} {done:,}{of}", file=self._stream, flush=True)
             self._said = time.monotonic()

@@ -189,9 +189,9 @@ def make_pool(space: Space, asked: str, *, seed: int, extra: Sequence[str] = ())
     count = _count(space)
     if text == "all" and (count is None or count > MOST_ENUMERATED):
         raise SpaceError(
-            f"space {space.name} has {'too many' if count is None else f'{count:,}'} assignments to try them all",
+            f"space {space.name} has too many assignments to try them all",
             place="--pool",
-            value="all",
+            value="all" if count is None else f"{count:,}",
             accepted=f"all, for spaces of at most {MOST_ENUMERATED:,}",
             remedy="give a number to sample, as --pool 1000000",
         )

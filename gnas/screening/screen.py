@@ -149,7 +149,7 @@ def screen(
             beating += int(((high if sign > 0 else -low) > sign * best_label).sum())
             running.add(chunk, marks)
             told("screening", drawn, pool.size)
-        _require_pool(pool, drawn, distinct, top)
+        require_distinct(drawn, distinct, top)
         chunk, marks = running.best()
         if student is not None:
             chunk, marks = _looked_at_again(chunk, own, sign, top, threads, told)
@@ -298,9 +298,12 @@ class _Top:
         return Chunk(codes, np.concatenate(extra) if extra else None).take(order), marks[order]
 
 
-def _require_pool(pool: Pool, drawn: int, distinct: int, top: int) -> None:
-    if drawn == 0:
-        raise DataError("an empty pool", place="--pool", accepted="a pool with at least one architecture")
+def require_distinct(drawn: int, distinct: int, top: int) -> None:
+    """There must be as many to choose from as are to be shown.
+
+    Raises:
+        DataError: There are not.
+    """
     if distinct < top:
         raise DataError(
             f"the pool of {drawn:,} holds only {distinct:,} different architectures that were not evaluated",

@@ -97,9 +97,8 @@ class Student:
 
         inputs = OneHots.of(space, rows.extra)
         x = inputs(rows.codes, rows.extra)
-        centre, spread = targets.mean(axis=0), targets.std(axis=0)
-        scale = np.where(spread > 1e-12, spread, 1.0)
-        y = (targets - centre) / scale
+        centre, scale = targets.mean(axis=0), targets.std(axis=0)
+        y = (targets - centre) / np.where(scale > 0.0, scale, 1.0)
         n = len(x) - int(len(x) * _JUDGED)
         linear = _ridge(x[:n], y[:n])
         left = y[:n] - _linear(x[:n], linear)

@@ -16,7 +16,7 @@ from gnas.screening.fitting import Fitted, fit_predictor, labels_as_json, restor
 from gnas.screening.pool import FilePool, Pool, make_pool
 from gnas.screening.request import Source, check_same_source, cost_book, read_labels
 from gnas.screening.result import Candidate, Screening
-from gnas.screening.screen import Limits, screen
+from gnas.screening.screen import Limits, require_distinct, screen
 from gnas.screening.sources import seen_of_run
 
 _MOST_WORKERS = 8
@@ -51,6 +51,7 @@ def screen_request(
             labels = replace(labels, seen=np.concatenate([labels.seen, seen_of_run(source.folder, labels.space)]))
     # What is wrong with the pool or the conditions is told before anything is fitted.
     chosen = make_pool(labels.space, pool, seed=seed, extra=tuple(labels.extra))
+    require_distinct(chosen.size, chosen.size, top)
     book, remarks = cost_book(source.folder, labels.space)
     conditions = read_conditions(where, known_names(labels, book))
     if held is None:
