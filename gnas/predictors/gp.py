@@ -49,7 +49,9 @@ class Hyper:
 class _Posterior:
     """Negative log posterior density of hyper-parameters, with gradient, on precomputed distances."""
 
-    def __init__(self, x: Floats, slices: Sequence[slice], z: Vector, kinds: tuple[Kind, ...] = KINDS) -> None:
+    def __init__(
+        self, x: Floats, slices: Sequence[slice], z: Vector, kinds: tuple[Kind, ...] = KINDS, shift: float = 0.0
+    ) -> None:
         self.kernels: tuple[Component, ...] = components(len(slices), kinds)
         upper = np.triu_indices(len(x), k=1)
         self.upper = upper
@@ -57,7 +59,9 @@ class _Posterior:
         self.z = z
         medians = [np.median(d[d > 1e-6]) if (d > 1e-6).any() else 1.0 for d in self.d]
         self.centre = np.array(
-            [np.log(medians[c.block]) for c in self.kernels] + [_LOG_AMPLITUDE] * len(self.kernels) + [_LOG_NOISE]
+            [np.log(medians[c.block]) + shift for c in self.kernels]
+            + [_LOG_AMPLITUDE] * len(self.kernels)
+            + [_LOG_NOISE]
         )
         self.sd = np.array(
             [_LOG_SCALE_SD] * len(self.kernels) + [_LOG_AMPLITUDE_SD] * len(self.kernels) + [_LOG_NOISE_SD]
@@ -101,7 +105,12 @@ def cholesky(noisy: Floats) -> Floats:
 
 
 def fit_hyper(
-    x: Floats, slices: Sequence[slice], z: Vector, steps: int = STEPS, kinds: tuple[Kind, ...] = KINDS
+    x: Floats,
+    slices: Sequence[slice],
+    z: Vector,
+    steps: int = STEPS,
+    kinds: tuple[Kind, ...] = KINDS,
+    shift: float = 0.0,
 ) -> Hyper:
     """Maximum a posteriori hyper-parameters from the centre of their priors: a pure function of its arguments.
 
@@ -114,8 +123,9 @@ def fit_hyper(
         z: Labels of about unit variance, `(n,)`.
         steps: L-BFGS iterations.
         kinds: Kernels of which every block gets a component.
+        shift: How far above the logarithm of the median distance the prior of a length-scale is centred.
     """
-    posterior = _Posterior(x, slices, z, kinds)
+    posterior = _Posterior(x, slices, z, kinds, shift)
     best = minimize(posterior, posterior.centre, jac=True, method="L-BFGS-B", options={"maxiter": steps}).x
     m = len(posterior.kernels)
     return Hyper(best[:m], best[m : 2 * m], float(best[-1]), kinds)

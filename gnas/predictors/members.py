@@ -21,6 +21,9 @@ STEPS = 12
 
 VIEWS = (View(spread=1.0), View(relevance=1.0), View(spread=1.0, relevance=1.0))
 
+_SHIFT, _FEW = 0.7, 40
+"""Few labels cannot show short length-scales; those that are expected of them are longer."""
+
 _MOST_FITTED = 300
 _MOST_EXACT = 1500
 _INDUCING = 512
@@ -122,7 +125,7 @@ class ProcessMember:
         for view in self.views:
             weights = view.weights(design.x, design.slices, spreads, z)
             x = design.x * weights
-            hyper = fit_hyper(x[some], design.slices, z[some], STEPS, self.kinds)
+            hyper = fit_hyper(x[some], design.slices, z[some], STEPS, self.kinds, _SHIFT * _FEW / (_FEW + len(z)))
             process: GaussianProcess | SparseProcess
             if len(z) <= _MOST_EXACT:
                 process = GaussianProcess.condition(hyper, design.slices, x, z)

@@ -45,7 +45,7 @@ MEMBERS: dict[str, Callable[[Space, int], Member]] = {
 _TREES_FROM = 60
 _CHUNK = 4096
 _PRIOR_ROWS = 40.0
-_PRIOR_OF_PROCESS = 3.0
+_PRIOR_RATIOS = {"gp": 3.0, "extra-trees": 0.6, "boosting": 0.3, "gnn": 0.6}
 _STD_LEVEL = 0.9
 
 
@@ -56,7 +56,7 @@ def members_for(n_labels: int) -> tuple[str, ...]:
 
 def _prior(names: tuple[str, ...]) -> Vector:
     """Weights before any label: the processes count for more than all the others together."""
-    prior = np.array([_PRIOR_OF_PROCESS if name == "gp" else 1.0 for name in names])
+    prior = np.array([_PRIOR_RATIOS[name] for name in names])
     weights: Vector = prior / prior.sum()
     return weights
 
