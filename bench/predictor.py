@@ -131,18 +131,17 @@ def judge(data: Labelled, draw: Draw, members: str | None) -> tuple[dict[str, fl
     model = StackPredictor(data.space, extra=data.extra_names, seed=draw.number, members=chosen)
     model.fit_codes(data.codes[draw.seen], data.values[draw.seen], data.extra[draw.seen], data.extra)
     fitted = time.perf_counter()
-    mean, _ = model.predict_codes(data.codes[draw.judged], data.extra[draw.judged])
-    found = _taus(data, draw, mean)
+    latent = model.predict_latent(data.codes[draw.judged], data.extra[draw.judged])
+    found = _taus(data, draw, model.moments_of_latent(*latent)[0])
     found["seconds_fit"], found["seconds_predict"] = fitted - started, time.perf_counter() - fitted
     found["cpu_seconds"] = time.process_time() - started_cpu
-    return {**found, **calibration(data, draw, model)}, model.report.weights
+    return {**found, **calibration(data, draw, model, latent)}, model.report.weights
 
 
-def calibration(data: Labelled, draw: Draw, model: StackPredictor) -> dict[str, float]:
+def calibration(data: Labelled, draw: Draw, model: StackPredictor, latent: tuple[Vector, Vector]) -> dict[str, float]:
     """Coverage of 90 % intervals and root mean squared calibration error on the rest."""
-    rest = draw.judged[draw.rest]
-    mean, std = model.predict_latent(data.codes[rest], data.extra[rest])
-    truth = data.values[rest]
+    mean, std = (part[draw.rest] for part in latent)
+    truth = data.values[draw.judged[draw.rest]]
     ends = [model.interval_of_latent(mean, std, float(level)) for level in LEVELS]
     inside = np.array([((low <= truth) & (truth <= high)).mean() for low, high in ends])
     return {"coverage90": float(np.interp(0.9, LEVELS, inside)), "rmsce": rmsce(inside)}

@@ -139,8 +139,11 @@ class StackPredictor:
 
     def predict_codes(self, codes: Codes, extra: Floats | None = None) -> tuple[Vector, Vector]:
         """Mean and standard deviation of a new evaluation, noise included, `(n,)` each, in the units of the values."""
+        return self.moments_of_latent(*self.predict_latent(codes, extra))
+
+    def moments_of_latent(self, mean: Vector, std: Vector) -> tuple[Vector, Vector]:
+        """As `predict_codes`, from what `predict_latent` gave."""
         state = self._fit_state()
-        mean, std = self.predict_latent(codes, extra)
         widening = state.conformal.factor(_STD_LEVEL) / float(ndtri(0.5 + _STD_LEVEL / 2))
         return state.ranks.moments(mean, std * widening) if len(mean) else (mean, std)
 
