@@ -1,5 +1,8 @@
 """Bayesian optimisation with a Gaussian process over architecture features.
 
+A space of at most 100,000 isomorphism classes is ranked whole. In a larger one the pool is mutations and crossovers of
+the incumbents and random ones, cut by a coarse process on the codes alone, then evolved under the acquisition.
+
 Sources: the loop and its pool of mutated incumbents after White, Neiswanger and Savani, "BANANAS", AAAI 2021,
 arXiv:1910.11858; expected improvement weighted by the probability of feasibility after Gardner et al., "Bayesian
 Optimization with Inequality Constraints", ICML 2014. Deviations: an exact process on path, degree and choice features
@@ -10,6 +13,7 @@ rank-Gaussianised, so that outliers and failures keep the scale.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Literal
@@ -21,6 +25,7 @@ from gnas.evaluation import Evaluation
 from gnas.predictors.acquisition import log_expected_improvement, upper_confidence_bound
 from gnas.predictors.codes import code_features
 from gnas.predictors.features import FeatureExtractor, extractor_of_space
+from gnas.predictors.gp import cholesky
 from gnas.predictors.kernels import Floats
 from gnas.predictors.protocol import Vector
 from gnas.searchers.evolve import evolved
@@ -35,6 +40,7 @@ from gnas.searchers.surrogate import one_thread
 from gnas.space.protocol import Codes, Space
 
 _SMALL_GRAPH = 16
+_DRAWN = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +49,9 @@ class BayesianOptimisation:
 
     Attributes:
         n_initial: Evaluations of the start.
-        acquisition: `ei` (expected improvement) or `ucb` (mean plus `beta` standard deviations).
-        beta: Of `ucb`.
+        acquisition: `ei` (expected improvement), `ucb` (mean plus `beta` standard deviations) or `thompson` (a draw
+            from the posterior).
+        beta: Of `ucb`, and of the bound by which `thompson` chooses the rows it draws.
         pool: Candidates ranked by their codes at each ask.
         shortlist: Those of them whose graphs are looked at.
         incumbents: How many of the best are mutated.
@@ -53,7 +60,7 @@ class BayesianOptimisation:
     """
 
     n_initial: int = 6
-    acquisition: Literal["ei", "ucb"] = "ei"
+    acquisition: Literal["ei", "ucb", "thompson"] = "ei"
     beta: float = 2.0
     pool: int = 400
     shortlist: int = 32
@@ -82,7 +89,7 @@ class BayesianOptimisation:
         """Ranks the pool by a model of the codes, its better part by the model of the graphs."""
         study = proposals.study
         whole = whole_space(study.space)
-        if whole is not None and self._propose_of(proposals, whole):
+        if whole is not None and self._propose_of(proposals, whole, rng):
             return
         space, extractor = study.space, extractor_of_space(study.space)
         if not extractor.names:
@@ -100,10 +107,12 @@ class BayesianOptimisation:
         expected = outlook(evidence, fine, pool[:shortlist])
         feasible = log_feasibility(study, fine, pool[:shortlist])
         while proposals.missing > 0:
-            order = np.argsort(-self._acquire(expected, feasible), kind="stable")
+            order = np.argsort(-self._choose(expected, feasible, rng), kind="stable")
             if not proposals.offer(pool[order], at_most=1):
                 # What the shortlist did not give, the rest of the pool may.
                 proposals.offer(pool[shortlist:])
+                return
+            if not proposals.missing:
                 return
             (chosen,) = np.flatnonzero((pool[:shortlist] == proposals.codes[-1]).all(axis=1))
             expected = expected.believing(int(chosen))
@@ -127,28 +136,52 @@ class BayesianOptimisation:
         )
         return np.concatenate([found, pool[shortlist:]])
 
-    def _propose_of(self, proposals: Proposals, pool: Pool) -> bool:
+    def _propose_of(self, proposals: Proposals, pool: Pool, rng: np.random.Generator) -> bool:
         """Ranks a whole space; False if its model would not fit in memory."""
         expected = pool_outlook(proposals.study, pool)
         if expected is None:
             return False
         feasible = pool_feasibility(proposals.study, pool)
         while proposals.missing > 0:
-            acquisition = self._acquire(expected, feasible)
-            acquisition[list(expected.taken)] = -np.inf
+            acquisition = self._choose(expected, feasible, rng, expected.taken)
             best = np.argpartition(-acquisition, min(64, len(acquisition) - 1))[:64]
             best = best[np.argsort(-acquisition[best], kind="stable")]
             if not proposals.offer(pool.codes[best], at_most=1):
                 best = np.argsort(-acquisition, kind="stable")
                 if not proposals.offer(pool.codes[best], at_most=1):
                     break
+            if not proposals.missing:
+                break
             expected = expected.believing(pool.index[proposals.architectures[-1].digest.encode()])
         return True
 
+    def _choose(
+        self,
+        expected: Outlook | PoolOutlook,
+        feasible: Vector,
+        rng: np.random.Generator,
+        taken: Sequence[int] = (),
+    ) -> Vector:
+        """What the next candidate maximises, −∞ for rows `taken`; shape of `feasible`."""
+        acquisition = self._acquire(expected, feasible)
+        acquisition[list(taken)] = -np.inf
+        if self.acquisition != "thompson":
+            return acquisition
+        some = np.argsort(-acquisition, kind="stable")[:_DRAWN]
+        some = some[np.isfinite(acquisition[some])]
+        drawn = np.full(len(feasible), -np.inf)
+        if len(some):
+            root = cholesky(expected.covariance(some) + 1e-9 * np.eye(len(some)))
+            drawn[some] = expected.mean[some] + root @ rng.standard_normal(len(some)) + feasible[some]
+        return drawn
+
     def _acquire(self, expected: Outlook | PoolOutlook, feasible: Vector) -> Vector:
-        """Acquisition of the candidates, those pending after them left out; shape of `feasible`."""
+        """Acquisition of the candidates, those pending after them left out; shape of `feasible`.
+
+        Thompson sampling draws among the highest upper confidence bounds.
+        """
         mean, std = expected.mean[: len(feasible)], np.sqrt(expected.variance[: len(feasible)])
-        if self.acquisition == "ucb":
+        if self.acquisition != "ei":
             return upper_confidence_bound(mean, std, self.beta) + feasible
         return log_expected_improvement(mean, std, expected.incumbent) + feasible
 

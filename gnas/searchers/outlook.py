@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from gnas.evaluation import Constraint, Evaluation
 from gnas.predictors.acquisition import log_probability_below
-from gnas.predictors.gp import Beliefs, GaussianProcess
+from gnas.predictors.gp import Beliefs, GaussianProcess, covariance
 from gnas.predictors.kernels import Floats
 from gnas.predictors.protocol import Vector
 from gnas.searchers.history import encode_rows, evaluated_rows, score
@@ -47,6 +47,12 @@ class Outlook:
     def variance(self) -> Vector:
         """Of the noise-free function, in the same order."""
         return self.beliefs.variance
+
+    def covariance(self, rows: NDArray[np.intp]) -> Vector:
+        """Posterior covariance among some candidates, `(len(rows), len(rows))`."""
+        process, x, white = self.beliefs.process, self.beliefs.x[rows], self.beliefs.whitened[:, rows]
+        out: Vector = covariance(process.hyper, process.slices, x, x) - white.T @ white
+        return out
 
     def believing(self, i: int) -> Outlook:
         """The outlook once candidate `i` came out as predicted."""

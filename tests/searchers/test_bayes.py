@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from gnas.architecture import Architecture
 from gnas.errors import SpecError
 from gnas.evaluation import Constraint, Status
 from gnas.predictors.codes import code_features
+from gnas.searchers import bayes
 from gnas.searchers.bayes import BayesianOptimisation
 from gnas.searchers.outlook import Evidence, label, log_feasibility, outlook
 from gnas.space.protocol import Codes
@@ -26,6 +28,29 @@ class TestConformanceOfUcb(SearcherTestCase):
 
     def searcher(self) -> BayesianOptimisation:
         return BayesianOptimisation(n_initial=6, pool=64, acquisition="ucb")
+
+
+class TestConformanceOfThompson(SearcherTestCase):
+    trials = 15
+
+    def searcher(self) -> BayesianOptimisation:
+        return BayesianOptimisation(n_initial=6, pool=64, acquisition="thompson")
+
+
+class TestConformanceInSpacesTooLargeToRankWhole(SearcherTestCase):
+    trials = 12
+    acquisition: Literal["ei", "ucb", "thompson"] = "ei"
+
+    @pytest.fixture(autouse=True)
+    def _large(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(bayes, "whole_space", lambda space: None)
+
+    def searcher(self) -> BayesianOptimisation:
+        return BayesianOptimisation(n_initial=6, pool=32, shortlist=8, generations=1, acquisition=self.acquisition)
+
+
+class TestConformanceOfThompsonInSpacesTooLargeToRankWhole(TestConformanceInSpacesTooLargeToRankWhole):
+    acquisition = "thompson"
 
 
 def encoder(space: ChainSpace) -> Callable[[Codes], tuple[np.ndarray, tuple[slice, ...]]]:
