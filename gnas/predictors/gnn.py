@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
@@ -15,11 +12,9 @@ from numpy.typing import NDArray
 
 from gnas.architecture import Architecture
 from gnas.errors import InvalidShapeError
-from gnas.predictors.features import extractor_of_space
-from gnas.predictors.gnn_flow import FlowEncoder, Scorer
-from gnas.predictors.gnn_labels import label_vectors
-from gnas.predictors.gnn_plan import FlowPlan
-from gnas.predictors.gnn_train import Training, finetune, pretrain
+from gnas.predictors.gnn_flow import Scorer
+from gnas.predictors.gnn_space import Pretraining, embedding_of_space, one_thread, outputs, parts_of, pretrained_encoder
+from gnas.predictors.gnn_train import Training, finetune
 from gnas.predictors.graphs import Floats, GraphBatch, Singles
 from gnas.predictors.protocol import Vector
 from gnas.predictors.ranks import RankGaussian
@@ -28,9 +23,7 @@ from gnas.space.protocol import Codes, Space
 _CHUNK = 2048
 _LEAST = 8
 """With fewer labels nothing is held out, and the scatter of new labels is taken to be that of all."""
-_UNLABELLED = 2000
 _REFERENCE = 512
-_REMEMBERED = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +45,8 @@ class GnnSettings:
     steps: int = 400
     rate: float = 1e-2
     pretrain_steps: int = 300
-    pretrain_rate: float = 3e-3
-    tuned_rate: float = 1e-3
+    pretrain_rate: float = 1e-2
+    tuned_rate: float = 1e-2
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +128,7 @@ class GnnPredictor:
 
     def predict_latent(self, codes: Codes) -> tuple[Vector, Vector]:
         """Mean and standard deviation of new labels on the rank-Gaussian scale, `(n,)` each."""
-        return _latent(self._state(), self._parts(codes))
+        return _latent(self._state(), parts_of(self._space(), codes))
 
     def held_out(self) -> Vector:
         """What members say of the labels they did not see, rank-Gaussian scale, `(n,)`; empty below eight labels."""
@@ -144,12 +137,11 @@ class GnnPredictor:
     def embed_codes(self, codes: Codes) -> Floats:
         """What the fitted networks make of rows of codes, `(n, member * hidden)`: features for another model."""
         scorer = self._state().scorer
-        return _stacked(self._parts(codes), scorer.hidden, scorer.inner.shape[2] * self.members)
+        return outputs(parts_of(self._space(), codes), scorer.hidden, scorer.inner.shape[2] * self.members)
 
     def embed_unlabelled(self, codes: Codes) -> Floats:
-        """What the encoders know of rows before any label, `(n, member * 4 * width)`: a pure function of the space."""
-        encoder = self._encoder()
-        return _stacked(self._parts(codes), encoder, encoder.out_width * self.members)
+        """What pretrained encoders know of rows before any label, `(n, member * 4 * width)`: see `SpaceEmbedding`."""
+        return embedding_of_space(self._space(), self._pretraining).features(codes)
 
     def state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
         """The fit as arrays and plain values, for `from_state`."""
@@ -173,7 +165,7 @@ class GnnPredictor:
         """The predictor whose `state` this was."""
         settings = GnnSettings(**facts["settings"])
         made = cls(space, seed=facts["seed"], members=facts["members"], pretrain=facts["pretrain"], settings=settings)
-        scorer = Scorer(made._fresh_encoder(), settings.hidden, 0).eval()
+        scorer = Scorer(made._pretraining.fresh(), settings.hidden, 0).eval()
         scorer.load_state_dict({name: torch.from_numpy(np.array(arrays[name])) for name in scorer.state_dict()})
         z, knots_z, knots_y = (np.array(arrays[f"ranks.{name}"]) for name in ("z", "knots_z", "knots_y"))
         ranks = RankGaussian(z, knots_z, knots_y, facts["slope"])
@@ -184,15 +176,16 @@ class GnnPredictor:
         settings, n = self.settings, len(values)
         ranks = RankGaussian.fit(values)
         pretrained = self.pretrain and self.space is not None
-        with _one_thread():
-            scorer = Scorer(self._encoder() if pretrained else self._fresh_encoder(), settings.hidden, self.seed)
+        with one_thread():
+            encoder = pretrained_encoder(self._space(), self._pretraining) if pretrained else self._pretraining.fresh()
+            scorer = Scorer(encoder, settings.hidden, self.seed)
             weights = _shares(self.members, n, self.seed)
             training = Training(settings.steps, settings.tuned_rate if pretrained else settings.rate)
             finetune(scorer, graphs, ranks.z, weights, training, self.seed)
         scorer.eval()
         seen = _scores(scorer, iter([graphs]))
         held_out = seen[weights.T == 0.0]
-        elsewhere = seen if self.space is None else _scores(scorer, self._parts(self._sampled(_REFERENCE, 3)))
+        elsewhere = seen if self.space is None else _scores(scorer, parts_of(self.space, self._sampled()))
         scatter = float(elsewhere.var(axis=1, ddof=min(1, self.members - 1)).mean())
         alone = float(((held_out - ranks.z) ** 2).mean()) if len(held_out) else 1.0
         # Averaging takes off most of the variance between members, but some error of the ensemble always remains.
@@ -200,23 +193,15 @@ class GnnPredictor:
         self._fitted = _State(scorer, ranks, held_out, error, scatter)
         return self
 
-    def _fresh_encoder(self) -> FlowEncoder:
-        return FlowEncoder(self.members, self.settings.width, self.settings.rounds, self.seed)
+    @property
+    def _pretraining(self) -> Pretraining:
+        chosen = self.settings
+        return Pretraining(
+            self.members, chosen.width, chosen.rounds, chosen.pretrain_steps, chosen.pretrain_rate, self.seed
+        )
 
-    def _encoder(self) -> FlowEncoder:
-        """A fresh copy of the encoder pretrained on the space."""
-        space, settings = self._space(), self.settings
-        key = (space.fingerprint, self.seed, self.members, settings)
-        weights = _remembered(key, lambda: _pretrained(space, self._fresh_encoder(), settings, self.seed))
-        encoder = self._fresh_encoder()
-        encoder.load_state_dict(weights)
-        return encoder
-
-    def _sampled(self, n: int, stream: int) -> Codes:
-        return self._space().sample_codes(np.random.default_rng((self.seed, stream)), n)
-
-    def _parts(self, codes: Codes) -> Iterator[GraphBatch]:
-        return (GraphBatch.of_codes(self._space(), codes[i : i + _CHUNK]) for i in range(0, len(codes), _CHUNK))
+    def _sampled(self) -> Codes:
+        return self._space().sample_codes(np.random.default_rng((self.seed, 3)), _REFERENCE)
 
     def _space(self) -> Space:
         if self.space is None:
@@ -247,56 +232,10 @@ def _shares(members: int, n: int, seed: int) -> Singles:
 
 def _scores(scorer: Scorer, parts: Iterator[GraphBatch]) -> Floats:
     """Score of each member, `(graph, member)`."""
-    return _stacked(parts, lambda *what: scorer(*what)[..., None], scorer.encoder.members)
+    return outputs(parts, lambda *what: scorer(*what)[..., None], scorer.encoder.members)
 
 
 def _latent(state: _State, parts: Iterator[GraphBatch]) -> tuple[Vector, Vector]:
     scores = _scores(state.scorer, parts)
     ratio = scores.var(axis=1) / state.scatter if state.scatter > 1e-12 else np.ones(len(scores))
     return scores.mean(axis=1), np.sqrt(state.error * 0.5 * (1.0 + ratio))
-
-
-def _stacked(parts: Iterator[GraphBatch], module: Callable[..., torch.Tensor], width: int) -> Floats:
-    """Outputs `(member, graph, column)` of a module on batches, as rows `(graph, member * column)`."""
-    rows = [np.zeros((0, width))]
-    with torch.no_grad(), _one_thread():
-        for graphs in parts:
-            out = module(FlowPlan.of(graphs), torch.from_numpy(label_vectors(graphs.table)))
-            rows.append(out.transpose(0, 1).reshape(graphs.n_graphs, width).double().numpy())
-    return np.concatenate(rows)
-
-
-def _pretrained(space: Space, encoder: FlowEncoder, settings: GnnSettings, seed: int) -> dict[str, torch.Tensor]:
-    codes = space.sample_codes(np.random.default_rng((seed, 2)), _UNLABELLED)
-    extractor = extractor_of_space(space)
-    features = extractor.features_of_codes(space, codes) / np.sqrt(max(len(extractor.slices), 1))
-    training = Training(settings.pretrain_steps, settings.pretrain_rate, dropout=0.0)
-    if features.shape[1]:
-        with _one_thread():
-            pretrain(encoder, GraphBatch.of_codes(space, codes), features.astype(np.float32), training, seed)
-    return {name: value.detach().clone() for name, value in encoder.state_dict().items()}
-
-
-_made: OrderedDict[object, dict[str, torch.Tensor]] = OrderedDict()
-_lock = threading.Lock()
-
-
-def _remembered(key: object, make: Callable[[], dict[str, torch.Tensor]]) -> dict[str, torch.Tensor]:
-    """Weights made once for each key; only the latest few are kept."""
-    with _lock:
-        if key not in _made:
-            _made[key] = make()
-            while len(_made) > _REMEMBERED:
-                _made.popitem(last=False)
-        return _made[key]
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Sums in one order: results do not depend on how many threads there are."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

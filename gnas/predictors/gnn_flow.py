@@ -19,6 +19,16 @@ from torch.nn.functional import embedding_bag
 from gnas.predictors.gnn_labels import LABEL_WIDTH
 from gnas.predictors.gnn_plan import FlowPlan
 
+_LEAST_ROWS = 16
+"""Products of fewer rows go another way through the linear algebra library and differ in the last bit: a graph would be
+told something else alone than in company. So there are never fewer.
+"""
+
+
+def _enough(rows: Tensor) -> Tensor:
+    """Rows of zeros added to few rows, `(…, row, column)`."""
+    return nn.functional.pad(rows, (0, 0, 0, max(_LEAST_ROWS - rows.shape[-2], 0)))
+
 
 def _gathered(states: Tensor, rows: Tensor) -> Tensor:
     """Sum of the states of some rows, `(row + 1, column)` by `(n, slot)` to `(n, column)`; the last state is 0."""
@@ -28,7 +38,8 @@ def _gathered(states: Tensor, rows: Tensor) -> Tensor:
 def _mapped(rows: Tensor, maps: Tensor) -> Tensor:
     """Each member's columns through its own map, `(n, member * width)` by `(member, width, width)`."""
     members, width, _ = maps.shape
-    return torch.bmm(rows.view(-1, members, width).transpose(0, 1), maps).transpose(0, 1).reshape(rows.shape)
+    mapped = torch.bmm(_enough(rows).view(-1, members, width).transpose(0, 1), maps).transpose(0, 1)
+    return mapped[: len(rows)].reshape(rows.shape)
 
 
 class FlowPass(torch.autograd.Function):
@@ -139,7 +150,7 @@ class FlowEncoder(nn.Module):
             plan: Of the graphs.
             labels: Vectors of the labels the plan speaks of, `(label, LABEL_WIDTH)`.
         """
-        kinds = torch.relu(labels @ self.embed)
+        kinds = torch.relu(_enough(labels) @ self.embed)
         ahead = back = labels.new_zeros(plan.n_nodes, self.members * self.width)
         for turn in range(2 * self.rounds):
             shifts = self._of_nodes(kinds @ self.shifts[turn] + self.biases[turn][:, :1], plan)
@@ -185,10 +196,12 @@ class Scorer(nn.Module):
 
     def hidden(self, plan: FlowPlan, labels: Tensor) -> Tensor:
         """The hidden layer, `(member, graph, hidden)`."""
-        inner = torch.baddbmm(self.inner_bias, self.encoder(plan, labels), self.inner)
-        return nn.functional.silu(inner)
+        embedding = self.encoder(plan, labels)
+        inner = torch.baddbmm(self.inner_bias, _enough(embedding), self.inner)
+        return nn.functional.silu(inner[:, : embedding.shape[1]])
 
     def forward(self, plan: FlowPlan, labels: Tensor, kept: Tensor | None = None) -> Tensor:
         """Scores, `(member, graph)`; `kept` multiplies the hidden layer (dropout)."""
         hidden = self.hidden(plan, labels)
-        return torch.baddbmm(self.outer_bias, hidden if kept is None else hidden * kept, self.outer)[..., 0]
+        scores = torch.baddbmm(self.outer_bias, _enough(hidden if kept is None else hidden * kept), self.outer)
+        return scores[:, : hidden.shape[1], 0]

@@ -51,13 +51,13 @@ def test_a_plan_has_the_edges_of_the_graphs(seed: int) -> None:
     starts = [start for start, _ in plan.levels]
     assert all(np.searchsorted(starts, j, "right") < np.searchsorted(starts, i, "right") for i, j in reads)
     for place, architecture in enumerate(architectures):
-        rows = torch.nonzero(plan.graphs == place)[:, 0].tolist()
-        assert len(rows) == len(architecture.nodes)
-        assert sorted(graphs.table[int(plan.labels[r])] for r in rows) == sorted(
+        inside: list[int] = torch.nonzero(plan.graphs == place)[:, 0].tolist()
+        assert len(inside) == len(architecture.nodes)
+        assert sorted(graphs.table[int(plan.labels[r])] for r in inside) == sorted(
             (node.op, node.params) for node in architecture.nodes
         )
         # Edges stay within a graph.
-        assert all((j in rows) == (i in rows) for i, j in reads)
+        assert all((j in inside) == (i in inside) for i, j in reads)
 
 
 def test_a_plan_of_columns_is_that_of_their_graphs() -> None:
