@@ -12,8 +12,16 @@ from numpy.typing import NDArray
 
 from gnas.architecture import Architecture
 from gnas.errors import InvalidShapeError
-from gnas.predictors.gnn_flow import Scorer
-from gnas.predictors.gnn_space import Pretraining, embedding_of_space, one_thread, outputs, parts_of, pretrained_encoder
+from gnas.predictors.gnn_flow import FlowEncoder, Scorer
+from gnas.predictors.gnn_space import (
+    Known,
+    Pretraining,
+    embedding_of_space,
+    one_thread,
+    outputs,
+    parts_of,
+    pretrained_encoder,
+)
 from gnas.predictors.gnn_train import Training, finetune
 from gnas.predictors.graphs import Floats, GraphBatch, Singles
 from gnas.predictors.protocol import Vector
@@ -83,6 +91,7 @@ class GnnPredictor:
         members: Networks in the ensemble.
         pretrain: Whether encoders are pretrained on the space.
         settings: Sizes and lengths.
+        known: What is known of architectures without labels, for pretraining to learn as well.
     """
 
     def __init__(
@@ -93,12 +102,14 @@ class GnnPredictor:
         members: int = 8,
         pretrain: bool = True,
         settings: GnnSettings | None = None,
+        known: Known | None = None,
     ) -> None:
         self.space = space
         self.seed = seed
         self.members = members
         self.pretrain = pretrain
         self.settings = settings or GnnSettings()
+        self.known = known
         self._fitted: _State | None = None
 
     def fit(self, architectures: Sequence[Architecture], values: Vector) -> Self:
@@ -141,7 +152,7 @@ class GnnPredictor:
 
     def embed_unlabelled(self, codes: Codes) -> Floats:
         """What pretrained encoders know of rows before any label, `(n, member * 4 * width)`: see `SpaceEmbedding`."""
-        return embedding_of_space(self._space(), self._pretraining).features(codes)
+        return embedding_of_space(self._space(), self._pretraining, self.known).features(codes)
 
     def state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
         """The fit as arrays and plain values, for `from_state`."""
@@ -177,7 +188,7 @@ class GnnPredictor:
         ranks = RankGaussian.fit(values)
         pretrained = self.pretrain and self.space is not None
         with one_thread():
-            encoder = pretrained_encoder(self._space(), self._pretraining) if pretrained else self._pretraining.fresh()
+            encoder = self._encoder() if pretrained else self._pretraining.fresh()
             scorer = Scorer(encoder, settings.hidden, self.seed)
             weights = _shares(self.members, n, self.seed)
             training = Training(settings.steps, settings.tuned_rate if pretrained else settings.rate)
@@ -192,6 +203,9 @@ class GnnPredictor:
         error = max(alone - scatter * (1.0 - 1.0 / self.members), 0.3 * alone)
         self._fitted = _State(scorer, ranks, held_out, error, scatter)
         return self
+
+    def _encoder(self) -> FlowEncoder:
+        return pretrained_encoder(self._space(), self._pretraining, self.known)
 
     @property
     def _pretraining(self) -> Pretraining:

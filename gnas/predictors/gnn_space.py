@@ -11,11 +11,13 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from hashlib import blake2b
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from gnas.predictors.columns import ColumnRanks
 from gnas.predictors.features import extractor_of_space
 from gnas.predictors.gnn_flow import FlowEncoder
 from gnas.predictors.gnn_labels import label_vectors
@@ -56,6 +58,24 @@ class Pretraining:
 
 
 @dataclass(frozen=True, eq=False)
+class Known:
+    """What is known of architectures without labels, as zero-cost proxies and counted costs are.
+
+    Attributes:
+        codes: Rows of the space, `(n, choice)`, n ≥ 1.
+        columns: Numbers, NaN where missing; `(n, column)`.
+    """
+
+    codes: Codes
+    columns: Floats
+
+    @property
+    def digest(self) -> str:
+        """Equal for equal contents."""
+        return blake2b(self.codes.tobytes() + self.columns.tobytes(), digest_size=16).hexdigest()
+
+
+@dataclass(frozen=True, eq=False)
 class SpaceEmbedding:
     """A pretrained encoder and the scale of what it says.
 
@@ -81,16 +101,23 @@ class SpaceEmbedding:
         return (_raw(self.space, self.encoder, codes) - self.mean) * self.scale
 
 
-def embedding_of_space(space: Space, settings: Pretraining | None = None) -> SpaceEmbedding:
-    """The embedding of a space, made once and remembered."""
+def embedding_of_space(space: Space, settings: Pretraining | None = None, known: Known | None = None) -> SpaceEmbedding:
+    """The embedding of a space, made once and remembered.
+
+    Args:
+        space: The space.
+        settings: How.
+        known: What the user knows of unlabelled architectures; encoders then learn of these, and to tell this too.
+    """
     settings = settings or Pretraining()
-    return _remembered((space.fingerprint, settings), lambda: _embedding(space, settings))
+    key = (space.fingerprint, settings, None if known is None else known.digest)
+    return _remembered(key, lambda: _embedding(space, settings, known))
 
 
-def pretrained_encoder(space: Space, settings: Pretraining) -> FlowEncoder:
+def pretrained_encoder(space: Space, settings: Pretraining, known: Known | None = None) -> FlowEncoder:
     """A copy of the encoder behind `embedding_of_space`, to be trained further."""
     encoder = settings.fresh()
-    encoder.load_state_dict(embedding_of_space(space, settings).encoder.state_dict())
+    encoder.load_state_dict(embedding_of_space(space, settings, known).encoder.state_dict())
     return encoder
 
 
@@ -124,14 +151,20 @@ def _raw(space: Space, encoder: FlowEncoder, codes: Codes) -> Floats:
     return outputs(parts_of(space, codes), encoder, encoder.members * encoder.out_width)
 
 
-def _embedding(space: Space, settings: Pretraining) -> SpaceEmbedding:
-    codes = space.sample_codes(np.random.default_rng((settings.seed, 2)), _UNLABELLED)
+def _embedding(space: Space, settings: Pretraining, known: Known | None) -> SpaceEmbedding:
+    rng = np.random.default_rng((settings.seed, 2))
+    codes = space.sample_codes(rng, _UNLABELLED) if known is None else known.codes
     extractor, encoder = extractor_of_space(space), settings.fresh()
-    features = extractor.features_of_codes(space, codes).astype(np.float32)
-    if features.shape[1]:
+    targets = extractor.features_of_codes(space, codes)
+    if known is not None:
+        # What the user knows counts as much as all features together, each block of which has variance 1.
+        weight = np.sqrt(max(len(extractor.slices), 1))
+        targets = np.concatenate([targets, weight * ColumnRanks.fit(known.columns).features(known.columns)], axis=1)
+    if targets.shape[1]:
         training = Training(settings.steps, settings.rate, dropout=0.0)
         with one_thread():
-            pretrain(encoder, GraphBatch.of_codes(space, codes), features, training, settings.seed)
+            graphs = GraphBatch.of_codes(space, codes)
+            pretrain(encoder, graphs, targets.astype(np.float32), training, settings.seed)
     encoder.requires_grad_(False)
     raw = _raw(space, encoder, codes[:_REFERENCE])
     return SpaceEmbedding(space, encoder, raw.mean(axis=0), 1.0 / max(float(np.sqrt(raw.var(axis=0).sum())), 1e-9))

@@ -12,7 +12,7 @@ from gnas.predictors.features import extractor_of_space
 from gnas.predictors.gnn import GnnPredictor, GnnSettings
 from gnas.predictors.gnn_flow import FlowEncoder
 from gnas.predictors.gnn_member import EmbeddingMember, GnnMember
-from gnas.predictors.gnn_space import Pretraining, embedding_of_space
+from gnas.predictors.gnn_space import Known, Pretraining, embedding_of_space
 from gnas.predictors.gnn_train import Training, pretrain, ranking_loss
 from gnas.predictors.graphs import GraphBatch
 from gnas.predictors.members import Design
@@ -138,7 +138,7 @@ def test_the_ranking_loss() -> None:
     assert ranking_loss(torch.zeros(2, 3), torch.zeros(3), torch.ones(2, 3)) == 0.0
 
 
-@pytest.mark.parametrize("n", [5, 40])
+@pytest.mark.parametrize("n", [3, 40])
 def test_as_a_member_of_the_stack(n: int) -> None:
     space, codes, values = chains(n)
     design = Design(np.zeros((n, 0)), (), codes, np.zeros(0))
@@ -173,3 +173,15 @@ def test_an_embedding_of_a_space_is_scaled_and_remembered() -> None:
     x = embedding.features(space.sample_codes(np.random.default_rng(5), 500))
     assert x.shape == (500, embedding.width) == (500, 32)
     assert 0.7 < x.var(axis=0).sum() < 1.4
+
+
+def test_encoders_learn_what_the_user_knows_of_unlabelled_architectures() -> None:
+    space, codes, values = chains(150)
+    settings = Pretraining(members=2, width=8, steps=60)
+    told, asked = codes[:100], codes[100:]
+    known = Known(told, np.stack([values[:100], np.full(100, np.nan)], axis=1))
+    taught = embedding_of_space(space, settings, known)
+    assert embedding_of_space(space, settings, Known(told.copy(), known.columns.copy())) is taught
+    x, new = taught.features(told), taught.features(asked)
+    slopes = np.linalg.solve(x.T @ x + 0.01 * np.eye(x.shape[1]), x.T @ rank_gaussian(values[:100]))
+    assert kendalltau(new @ slopes, values[100:])[0] > 0.6
