@@ -11,7 +11,7 @@ from gnas.space.protocol import Choice, Codes
 from gnas.space.tree import is_among
 
 Valid = Callable[[Codes], NDArray[np.bool_]]
-_TRIES = 64
+_DOUBLINGS = 5
 
 
 class Moves:
@@ -119,11 +119,16 @@ class Moves:
         """`attempt` repeated on the rows whose result is not valid; at last a neighbour, or the row itself."""
         result = attempt(rows)
         wrong = np.flatnonzero(~self._valid(result))
-        for _ in range(_TRIES):
+        for doubling in range(1, _DOUBLINGS + 1):
             if not wrong.size:
                 return result
-            result[wrong] = attempt(rows[wrong])
-            wrong = wrong[~self._valid(result[wrong])]
+            # Few rows cost hardly less than many: ever more tries of each at once, of which the first valid one counts.
+            owner = np.repeat(np.arange(len(wrong)), 1 << doubling)
+            tries = attempt(rows[wrong[owner]])
+            good = np.flatnonzero(self._valid(tries))
+            done, first = np.unique(owner[good], return_index=True)
+            result[wrong[done]] = tries[good[first]]
+            wrong = np.delete(wrong, done)
         start = rows if keep is None else keep
         for row in wrong.tolist():
             near = self.neighbours(start[row])
