@@ -179,11 +179,11 @@ def test_a_predictor_no_better_than_chance_says_so_first(tmp_path: Path) -> None
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a run of twelve trials on molecules."""
+    """The folder of a run of ten trials on molecules."""
     folder = tmp_path_factory.mktemp("run")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("gnas.run._Run._export", lambda self: None)
-        outcome = invoke("run", write_spec(folder, spec(budget={"trials": 12})), "--out", folder / "out", "--quiet")
+        outcome = invoke("run", write_spec(folder, spec(budget={"trials": 10})), "--out", folder / "out", "--quiet")
     assert outcome.code == 0, outcome.err
     return folder / "out"
 
@@ -192,8 +192,8 @@ def test_a_run_folder_with_costs_counted(run: Path) -> None:
     outcome = invoke("screen", run, "--pool", "all", "--top", "6", "--where", "n_params<40k")
     assert outcome.code in (0, 8), outcome.err
     assert outcome.out.startswith(("the predictor is better", "WARNING: the predictor is not better"))
-    assert "labels: 12 of rmse (smaller is better)" in outcome.out
-    assert "pool: 288 read, 276 new ones screened" in outcome.out
+    assert "labels: 10 of rmse (smaller is better)" in outcome.out
+    assert "pool: 288 read, 278 new ones screened" in outcome.out
     rows = read(run / "screen.csv")
     assert len(rows) == 6
     assert all(0 < float(row["n_params"]) < 40_000 and float(row["macs"]) > 0 for row in rows)
