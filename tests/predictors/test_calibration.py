@@ -39,4 +39,5 @@ def test_left_out_coverage_is_honest() -> None:
 
 def test_rmsce() -> None:
     assert rmsce(LEVELS) == 0.0
-    assert rmsce(LEVELS + np.full(len(LEVELS), 0.1)) == pytest.approx(0.1)
+    shifted: Vector = LEVELS + 0.1
+    assert rmsce(shifted) == pytest.approx(0.1)
