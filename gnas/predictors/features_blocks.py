@@ -12,6 +12,7 @@ from gnas.predictors.features_degrees import degree_features
 from gnas.predictors.features_edges import op_edges
 from gnas.predictors.features_paths import paths
 from gnas.predictors.features_vocabulary import Vocabulary
+from gnas.predictors.features_walks import walks
 from gnas.predictors.flow import RandomFlow
 from gnas.predictors.graphs import Floats, GraphBatch, Source
 
@@ -72,6 +73,7 @@ class GraphBlocks:
     def _paths(self, ops: NDArray[np.int16], graphs: GraphBatch, sources: list[tuple[Source, ...]]) -> Floats:
         vocabulary = self.vocabulary
         found = paths(ops, sources, graphs.outputs, vocabulary.length, vocabulary.confined, vocabulary.passed)
+        walk = walks(ops, sources, graphs.outputs, vocabulary.passed)
         return np.concatenate(
             [
                 1.0 / (1.0 + found.shortest),
@@ -80,6 +82,7 @@ class GraphBlocks:
                 np.where(np.isfinite(found.least), found.least, 0.0),
                 np.where(np.isfinite(found.most), found.most, 0.0),
                 np.nan_to_num(found.mean, posinf=0.0),
+                *walk,
             ],
             axis=1,
         )

@@ -14,6 +14,7 @@ from gnas.predictors import features
 from gnas.predictors.features import FeatureExtractor
 from gnas.predictors.features_degrees import degrees
 from gnas.predictors.features_edges import op_edges
+from gnas.predictors.features_walks import walks
 from gnas.predictors.graphs import GraphBatch
 from gnas.space import YamlSpace, load_space
 from tests.predictors.samples import OPS, random_graph
@@ -50,6 +51,34 @@ def test_edges_and_degrees_equal_those_counted_one_by_one(seeds: list[int]) -> N
             readers = Counter(other.op for other in graph.nodes if i in other.inputs)
             assert both[0, i, g, :4].tolist() == [reads[op] for op in OPS]
             assert both[1, i, g, :4].tolist() == [readers[op] for op in OPS]
+
+
+def walks_by_recursion(graph: Architecture) -> list[tuple[float, tuple[str, ...]]]:
+    """Every walk from the outputs back to a source, with its probability."""
+
+    def back(i: int) -> list[tuple[float, tuple[str, ...]]]:
+        node = graph.nodes[i]
+        if not node.inputs:
+            return [(1.0, (node.op,))]
+        return [(p / len(node.inputs), (*path, node.op)) for j in node.inputs for p, path in back(j)]
+
+    return [(p / len(graph.outputs), path) for i in graph.outputs for p, path in back(i)]
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.lists(st.integers(0, 10_000), min_size=1, max_size=4))
+def test_walks_equal_those_enumerated(seeds: list[int]) -> None:
+    graphs = [random_graph(seed) for seed in seeds]
+    batch = GraphBatch.of(graphs)
+    passed = np.array([[False, True, False, False], [False, True, True, False]])
+    mean, std = walks(batch.ops(INDEX), batch.sources(), batch.outputs, passed)
+    for g, graph in enumerate(graphs):
+        found = walks_by_recursion(graph)
+        chances = np.array([p for p, _ in found])
+        for row, members in enumerate(passed):
+            counts = np.array([sum(members[INDEX[op]] for op in path) for _, path in found])
+            assert mean[g, row] == pytest.approx(chances @ counts)
+            assert std[g, row] == pytest.approx(np.sqrt(chances @ (counts - chances @ counts) ** 2), abs=1e-6)
 
 
 def test_ops_outside_the_vocabulary_are_counted_as_unknown() -> None:

@@ -1,0 +1,54 @@
+"""What a walker meets who starts at the outputs and steps back to a random input of each node, for many graphs at once.
+
+Paths of few branchings count for more here than among all paths alike: where values are normalised before they are
+joined, so they do in the sum.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gnas.predictors.graphs import Floats, Source, read
+
+_ROUNDING = 1e-9
+
+
+def walks(
+    ops: NDArray[np.int16],
+    sources: list[tuple[Source, ...]],
+    outputs: NDArray[np.bool_],
+    passed: NDArray[np.bool_],
+) -> tuple[Floats, Floats]:
+    """Mean and standard deviation of how often the walk passes a member of each set, `(graph, set)` each.
+
+    Args:
+        ops: Op of each node, `(node, graph)`; two kinds more than there are ops: unknown, and no node.
+        sources: What each node reads, as `GraphBatch.sources` tells.
+        outputs: Which nodes are outputs, `(node, graph)`; where there are several, their walks are averaged.
+        passed: Sets of ops whose members are counted, `(set, op)`.
+    """
+    (size, n), width = ops.shape, len(passed)
+    counted = np.concatenate([passed.T, np.zeros((2, width))]).astype(np.float64)
+    # First and second moments side by side.
+    state = np.zeros((size + 1, n, 2 * width))
+    total = np.zeros((n, 2 * width))
+    for i, slots in enumerate(sources):
+        here = state[i]
+        ways = np.zeros(n)
+        for slot in slots:
+            here += read(state, slot)
+            ways += 1.0 if isinstance(slot, int) else slot < size * n
+        if len(slots) > 1:
+            here /= np.maximum(ways, 1.0)[:, None]
+        own = counted.take(ops[i], axis=0)
+        if own.any():
+            here[:, width:] += own * (2.0 * here[:, :width] + own)
+            here[:, :width] += own
+        if outputs[i].any():
+            total += here * outputs[i][:, None]
+    total /= np.maximum(outputs.sum(axis=0), 1)[:, None]
+    mean = total[:, :width]
+    variance = total[:, width:] - mean**2
+    # Below this there is but rounding, which the root would blow up.
+    return mean, np.sqrt(np.where(variance < _ROUNDING, 0.0, variance))
