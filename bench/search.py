@@ -1,9 +1,9 @@
 """Searchers side by side on a tabular benchmark, where an answer costs nothing.
 
 Run `OMP_NUM_THREADS=1 python bench/search.py --data nasbench201.csv.gz --target cifar10_val_200ep --maximize`. Every
-searcher begins a run with the same `--start` random architectures, then asks one at a time until `--queries` are spent
-or the optimum is found. Architectures count by isomorphism class: a class answers with the mean of its rows. Standard
-errors are over runs.
+searcher begins a run with the same `--start` random architectures, then asks for `--batch` at a time until `--queries`
+are spent or the optimum is found. Architectures count by isomorphism class: a class answers with the mean of its rows.
+Standard errors are over runs. Each run is told on standard error as it ends.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import argparse
 import json
 import math
 import statistics
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -42,9 +43,11 @@ def main() -> None:
     names = options.searchers.split(",")
     found = {}
     for name in names:
-        runs = [
-            problem.play(make(name), options.queries, options.start, (options.seed, r)) for r in range(options.runs)
-        ]
+        searcher, limits = make(name), Limits(options.queries, options.start, options.batch)
+        runs = []
+        for r in range(options.runs):
+            runs.append(problem.play(searcher, limits, (options.seed, r)))
+            print(f"{name}, run {r + 1}: {_told(problem, runs[-1], marks)}", file=sys.stderr, flush=True)
         found[name] = summary(problem, runs, marks)
         if not options.json:
             print(_line(name, found[name], options.report), flush=True)
@@ -82,27 +85,47 @@ class Problem:
             classes,
         )
 
-    def play(self, searcher: Searcher, queries: int, start: int, seed: tuple[int, int]) -> Run:
-        """One run: `start` random architectures, the same for every searcher, then what it asks for."""
-        study, asked, best = MemoryStudy(self.table.space, self.objective), [], np.nanmax(self.scores)
+    def play(self, searcher: Searcher, limits: Limits, seed: tuple[int, int]) -> Run:
+        """One run: random architectures, the same for every searcher, then what it asks for."""
+        study, asked, best = MemoryStudy(self.table.space, self.objective), list[int](), np.nanmax(self.scores)
         random, began = make_searcher("random"), time.perf_counter()
-        for step in range(queries):
-            asker = random if step < start else searcher
-            proposed = asker.ask(study, 1, np.random.default_rng([*seed, step]))
+        while len(asked) < limits.queries and (not asked or max(self._score(k) for k in asked[-limits.batch :]) < best):
+            starting = len(asked) < limits.start
+            n = 1 if starting else min(limits.batch, limits.queries - len(asked))
+            asker = random if starting else searcher
+            proposed = asker.ask(study, n, np.random.default_rng([*seed, len(asked)]))
             if not proposed:
                 break
-            k = self.classes.get(proposed[0].digest)
-            value = None if k is None or math.isnan(self.answers[k]) else float(self.answers[k])
-            study = study.told(proposed[0], value, status="ok" if value is not None else "failed")
-            asked.append(-1 if value is None or k is None else k)
-            if value is not None and self.objective.sign() * value >= best:
-                break
-        return Run(tuple(asked), queries, time.perf_counter() - began)
+            for architecture in proposed:
+                k = self.classes.get(architecture.digest, -1)
+                value = float(self.answers[k]) if k >= 0 else math.nan
+                told = None if math.isnan(value) else value
+                study = study.told(architecture, told, status="failed" if told is None else "ok")
+                asked.append(-1 if told is None else k)
+        return Run(tuple(asked), limits.queries, time.perf_counter() - began)
+
+    def _score(self, k: int) -> float:
+        return float(self.scores[k]) if k >= 0 else -math.inf
 
     @property
     def scores(self) -> Floats:
         """Answers with their sign turned so that larger is better."""
         return self.objective.sign() * self.answers
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How a run goes.
+
+    Attributes:
+        queries: Answers it may ask for.
+        start: Random architectures it begins with.
+        batch: How many a searcher is asked for at once, before their answers are told.
+    """
+
+    queries: int
+    start: int
+    batch: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +191,11 @@ def make(name: str) -> Searcher:
     return make_searcher(algorithm, {key: yaml.safe_load(value) for key, _, value in pairs})
 
 
+def _told(problem: Problem, run: Run, marks: Sequence[int]) -> str:
+    best = problem.answers[run.best(problem.scores)]
+    return ", ".join(f"{best[m - 1]:.5g}@{m}" for m in marks) + f"; {len(run.asked)} asked, {run.seconds:.0f} s"
+
+
 def _line(name: str, found: dict[str, object], report: str | None) -> str:
     parts = [f"{name}:"]
     for title, key in (("best", "mean_best"), ("report", "mean_report")):
@@ -195,6 +223,7 @@ def _document(options: argparse.Namespace, problem: Problem, found: Mapping[str,
         "optimum": float(problem.answers[np.nanargmax(scores)]),
         "queries": options.queries,
         "start": options.start,
+        "batch": options.batch,
         "runs": options.runs,
         "seed": options.seed,
         "searchers": found,
@@ -213,12 +242,13 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--queries", type=int, default=150, help="answers a run may ask for")
     parser.add_argument("--runs", type=int, default=20, help="runs of each searcher")
     parser.add_argument("--start", type=int, default=10, help="random architectures a run begins with")
+    parser.add_argument("--batch", type=int, default=1, help="how many are asked for at once")
     parser.add_argument("--searchers", default="bayes,evolution,local,tpe,random", help="names, options after colons")
     parser.add_argument("--seed", type=int, default=0, help="of the first run")
     parser.add_argument("--json", action="store_true", help="print an object instead of text")
     options = parser.parse_args()
-    if options.queries < 1 or options.runs < 1 or options.start < 0:
-        parser.error("--queries and --runs must be at least 1, --start at least 0")
+    if min(options.queries, options.runs, options.batch) < 1 or options.start < 0:
+        parser.error("--queries, --runs and --batch must be at least 1, --start at least 0")
     return options
 
 
