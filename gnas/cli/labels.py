@@ -13,14 +13,16 @@ if TYPE_CHECKING:
     from gnas.screening.request import Source
 
 Folder = Annotated[
-    Path | None, typer.Argument(metavar="[RUN_DIR]", help="A run folder; else --space with --evaluations.")
+    Path | None, typer.Argument(metavar="RUN_DIR", help="A run folder; else --space with --evaluations.")
 ]
 SpaceName = Annotated[str | None, typer.Option("--space", help="Name or YAML file of the space of --evaluations.")]
 Evaluations = Annotated[
     Path | None,
     typer.Option(metavar="FILE.csv", help="Evaluated architectures: a column for each choice and each metric."),
 ]
-Metric = Annotated[str | None, typer.Option(help="What to predict; by default the objective of the run.")]
+Metric = Annotated[
+    str | None, typer.Option(help="What to predict: a column of the table; by default a run's objective.")
+]
 Larger = Annotated[bool | None, typer.Option("--maximize/--minimize", help="Which direction is better.")]
 Extra = Annotated[
     list[str] | None,

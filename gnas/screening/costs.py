@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from gnas.evaluation import FREE_COSTS
+from gnas.errors import CandidateError, DataError
 from gnas.predictors.crossval import tau
 from gnas.predictors.features import FeatureExtractor, extractor_of_space
 from gnas.predictors.kernels import Floats
@@ -25,6 +25,7 @@ Counting = Callable[[Codes], Mapping[str, float]]
 """Costs of one row, `(choice,)`."""
 
 _COUNTED = 192
+_FEWEST = 8
 _RIDGE = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 _DOUBT = 0.05
 
@@ -35,15 +36,12 @@ class CostBook:
 
     Attributes:
         count: Counts one row; None where networks cannot be built.
+        names: What it counts.
     """
 
     count: Counting | None
+    names: tuple[str, ...] = ()
     _known: dict[bytes, Mapping[str, float]] = field(default_factory=dict, repr=False)
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """What it counts."""
-        return FREE_COSTS if self.count is not None else ()
 
     @property
     def looked_at(self) -> int:
@@ -51,17 +49,20 @@ class CostBook:
         return len(self._known)
 
     def costs(self, row: Codes) -> Mapping[str, float]:
-        """Costs of one row; empty where networks cannot be built."""
+        """Costs of one row; empty where they are not to be had."""
         if self.count is None:
             return {}
         key = row.tobytes()
         if key not in self._known:
-            self._known[key] = self.count(row)
+            try:
+                self._known[key] = self.count(row)
+            except CandidateError:
+                self._known[key] = {}
         return self._known[key]
 
     def column(self, codes: Codes, name: str) -> Vector:
-        """One cost of several rows, `(n,)`."""
-        return np.array([self.costs(row)[name] for row in codes], dtype=np.float64)
+        """One cost of several rows, `(n,)`; NaN where it is not to be had."""
+        return np.array([self.costs(row).get(name, np.nan) for row in codes], dtype=np.float64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,13 +144,22 @@ def fit_cost_models(names: Sequence[str], labels: Labels, book: CostBook, *, see
         if name in book.names:
             codes, values = sample, book.column(sample, name)
         else:
-            there = np.isfinite(labels.numbers[name])
-            codes, values = labels.codes[there], labels.numbers[name][there]
-        models[name] = CostModel.fit(labels.space, name, codes, values)
+            codes, values = labels.codes, labels.numbers[name]
+        there = np.isfinite(values)
+        if there.sum() < _FEWEST:
+            raise DataError(
+                "too few architectures of which this cost is known",
+                place="--where",
+                value=name,
+                accepted=f"at least {_FEWEST}",
+                remedy="leave the condition out",
+            )
+        models[name] = CostModel.fit(labels.space, name, codes[there], values[there])
     return models
 
 
 def known_names(labels: Labels, book: CostBook) -> tuple[str, ...]:
     """What `--where` may name: what can be counted, and numeric columns of the labels with enough values."""
-    columns = [n for n, column in labels.numbers.items() if np.isfinite(column).sum() >= 8 and n not in book.names]
+    finite = {name: int(np.isfinite(column).sum()) for name, column in labels.numbers.items()}
+    columns = [name for name, count in finite.items() if count >= _FEWEST and name not in book.names]
     return (*book.names, *columns)

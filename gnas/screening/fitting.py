@@ -192,7 +192,8 @@ def _parameters(labels: Labels, book: CostBook) -> Vector | None:
         column = labels.numbers.get(name, labels.extra.get(name))
         if column is not None and np.isfinite(column).all():
             return column
-    return book.column(labels.codes, "n_params") if "n_params" in book.names else None
+    column = book.column(labels.codes, "n_params")
+    return column if np.isfinite(column).all() else None
 
 
 def _told_warm(about: Mapping[str, Any]) -> str:

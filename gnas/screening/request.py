@@ -6,8 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from gnas.errors import GnasError, SpaceError, SpecError, UserError
 from gnas.evaluation import Direction
+from gnas.meters import cost_counter
 from gnas.predictors.store import StoredPredictor
 from gnas.problem import load_problem
 from gnas.screening.costs import CostBook
@@ -15,8 +18,6 @@ from gnas.screening.labels import Labels
 from gnas.screening.sources import labels_of_run, labels_of_table
 from gnas.space import load_space
 from gnas.space.protocol import Codes, Space
-
-_EXAMPLES = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,29 +118,18 @@ def cost_book(folder: Path | None, space: Space) -> tuple[CostBook, tuple[str, .
     spec = folder / "spec.yaml"
     try:
         problem = load_problem(spec)
-        example = problem.task.sealed().example(_EXAMPLES)
+        counted = cost_counter(problem.space, problem.task.sealed())
     except UserError as error:
         return CostBook(None), (f"costs are not counted: {error}",)
     if problem.space.fingerprint != space.fingerprint:
         return CostBook(None), ("costs are not counted: the run's space is another than the predictor's",)
 
     def count(row: Codes) -> Mapping[str, float]:
-        from gnas.hardware.costs import count_costs
+        return counted(problem.space.decode(row))
 
-        network = problem.space.build(problem.space.decode(row))
-        return count_costs(network, example, examples=_EXAMPLES).as_values()
-
-    book = CostBook(count)
+    some = space.sample_codes(np.random.default_rng(0), 1)[0]
     try:
-        book.costs(problem.space.encode(dict(problem.space.decode(first_row(space)).assignment)))
-    except (GnasError, NotImplementedError) as error:
+        names = tuple(count(some))
+    except GnasError as error:
         return CostBook(None), (f"costs are not counted: {error}",)
-    return book, ()
-
-
-def first_row(space: Space) -> Codes:
-    """A valid row, always the same."""
-    import numpy as np
-
-    row: Codes = space.sample_codes(np.random.default_rng(0), 1)[0]
-    return row
+    return CostBook(count, names), ()

@@ -90,7 +90,7 @@ class Limits:
     def value(self, row: Codes, name: str) -> float:
         """One cost of one row."""
         if name in self.book.names:
-            return self.book.costs(row)[name]
+            return self.book.costs(row).get(name, np.nan)
         return float(self.models[name].estimate(row[None])[0])
 
 

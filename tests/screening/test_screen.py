@@ -118,7 +118,7 @@ class Counted:
 
 
 def limited(condition: Condition, counting: Counted) -> Limits:
-    book = CostBook(counting)
+    book = CostBook(counting, ("n_params", "macs", "memory_bytes"))
     rows = some_codes(100, seed=1)
     model = CostModel.fit(space(), condition.name, rows, book.column(rows, condition.name))
     return Limits((condition,), {condition.name: model}, book)
@@ -154,6 +154,7 @@ def test_a_student_finds_what_the_predictor_would(monkeypatch: pytest.MonkeyPatc
     direct, _ = run(WholePool(space()), top=12)
     monkeypatch.setattr(module, "DIRECT", 100)
     monkeypatch.setattr(module, "_BLOCK", 32)
+    monkeypatch.setattr(module, "_TAUGHT", 2048)
     best, figures = run(WholePool(space()), top=12)
     assert figures.student_tau is not None
     assert figures.student_tau > 0.9
