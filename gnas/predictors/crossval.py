@@ -15,6 +15,8 @@ from gnas.predictors.protocol import Vector
 Rows = NDArray[np.intp]
 _FOLDS = 8
 _FEW_FOLDS, _MANY = 5, 250
+_LEAST = 0.02
+"""Members of less weight are not worth their time."""
 
 
 def folds(n: int, seed: int, most: int = _FOLDS) -> Iterator[tuple[Rows, Rows]]:
@@ -61,5 +63,6 @@ def simplex_weights(held_out: Floats, z: Vector, prior: Vector, strength: float)
     rows = [held_out, spread * np.eye(len(prior)), 1e3 * np.sqrt(len(z)) * np.ones((1, len(prior)))]
     target = [z, spread * prior, [1e3 * np.sqrt(len(z))]]
     weights = nnls(np.concatenate(rows), np.concatenate(target))[0]
+    weights[weights < _LEAST * weights.sum()] = 0.0
     normalised: Vector = weights / weights.sum()
     return normalised

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -40,16 +40,26 @@ class Design:
         slices: Columns of each block.
         codes: Rows of the space, `(n, choice)`.
         spreads: Standard deviation of each column before it was scaled, `(column,)`; None: all alike.
+        has_extra: Whether the last block holds the user's own columns.
     """
 
     x: Floats
     slices: tuple[slice, ...]
     codes: Codes
     spreads: Vector | None = None
+    has_extra: bool = False
 
     def rows(self, index: NDArray[np.intp]) -> Design:
         """The rows at `index`."""
-        return Design(self.x[index], self.slices, self.codes[index], self.spreads)
+        return replace(self, x=self.x[index], codes=self.codes[index])
+
+    def plain(self) -> Design:
+        """The same without the user's own columns."""
+        if not self.has_extra:
+            return self
+        width = self.slices[-1].start
+        spreads = None if self.spreads is None else self.spreads[:width]
+        return Design(self.x[:, :width], self.slices[:-1], self.codes, spreads)
 
 
 class Fitted(Protocol):
@@ -145,6 +155,38 @@ class ProcessMember:
         for train, test in folds(len(z), self.seed):
             mean[test], variance[test] = self.fit(design.rows(train), z[train]).predict(design.rows(test))
         return mean, variance
+
+
+@dataclass(frozen=True, slots=True)
+class FittedPlain:
+    """Processes after their fit without the user's own columns."""
+
+    processes: FittedProcess
+
+    def predict(self, design: Design) -> tuple[Vector, Vector]:
+        """Mean and variance of a new label."""
+        return self.processes.predict(design.plain())
+
+
+@dataclass(frozen=True, slots=True)
+class PlainMember:
+    """Processes that leave the user's own columns out: columns can mislead as well as tell.
+
+    Attributes:
+        seed: As of `ProcessMember`.
+        name: What reports call it.
+    """
+
+    seed: int = 0
+    name: str = "gp-plain"
+
+    def fit(self, design: Design, z: Vector) -> FittedPlain:
+        """Fits on labels `z`, `(n,)`."""
+        return FittedPlain(ProcessMember(seed=self.seed).fit(design.plain(), z))
+
+    def held_out(self, design: Design, z: Vector) -> tuple[Vector, Vector]:
+        """As `ProcessMember`."""
+        return ProcessMember(seed=self.seed).held_out(design.plain(), z)
 
 
 def _drawn(n: int, most: int, seed: int) -> NDArray[np.intp]:

@@ -20,7 +20,7 @@ from gnas.predictors.columns import ColumnRanks
 from gnas.predictors.crossval import held_out_combination, simplex_weights, tau
 from gnas.predictors.features import extractor_of_space
 from gnas.predictors.kernels import Floats
-from gnas.predictors.members import Design, Fitted, Member, ProcessMember
+from gnas.predictors.members import Design, Fitted, Member, PlainMember, ProcessMember
 from gnas.predictors.protocol import Vector
 from gnas.predictors.ranks import RankGaussian
 from gnas.predictors.stack_report import StackReport, feature_taus
@@ -36,22 +36,27 @@ def _network(space: Space, seed: int) -> Member:
 
 MEMBERS: dict[str, Callable[[Space, int], Member]] = {
     "gp": lambda _, seed: ProcessMember(seed=seed),
+    "gp-plain": lambda _, seed: PlainMember(seed),
     "extra-trees": lambda _, seed: TreeMember("extra-trees", seed),
     "boosting": lambda _, seed: TreeMember("boosting", seed),
     "gnn": _network,
 }
 """Makers of members, by name, from a space and a seed."""
 
-_TREES_FROM = 60
+_TREES_FROM, _NETWORK_FROM = 60, 100
 _CHUNK = 4096
 _PRIOR_ROWS = 40.0
-_PRIOR_RATIOS = {"gp": 3.0, "extra-trees": 0.6, "boosting": 0.3, "gnn": 0.6}
+_PRIOR_RATIOS = {"gp": 3.0, "gp-plain": 1.0, "extra-trees": 0.6, "boosting": 0.3, "gnn": 0.6}
 _STD_LEVEL = 0.9
 
 
-def members_for(n_labels: int) -> tuple[str, ...]:
-    """Which members are tried with `n_labels` distinct labels."""
-    return ("gp", "extra-trees", "boosting") if n_labels >= _TREES_FROM else ("gp",)
+def members_for(n_labels: int, has_extra: bool) -> tuple[str, ...]:
+    """Which members are tried with `n_labels` distinct labels, and whether the user gave columns of his own."""
+    if n_labels < _TREES_FROM:
+        return ("gp",)
+    plain = ("gp-plain",) if has_extra else ()
+    network = ("gnn",) if n_labels >= _NETWORK_FROM else ()
+    return ("gp", *plain, "extra-trees", "boosting", *network)
 
 
 def _prior(names: tuple[str, ...]) -> Vector:
@@ -186,7 +191,7 @@ class StackPredictor:
         self, design: Design, columns: ColumnRanks, ranks: RankGaussian, values: Vector, given: Floats
     ) -> _State:
         n, z = len(values), ranks.z
-        names = self.members or members_for(n)
+        names = self.members or members_for(n, design.has_extra)
         made = [MEMBERS[name](self.space, self.seed) for name in names]
         if n < 2 or np.ptp(values) == 0.0:
             # Nothing to cross-validate: the first member alone, its own spread.
@@ -211,8 +216,10 @@ class StackPredictor:
             held_out=combined,
         )
         conformal = Conformal.fit(z - combined, std)
-        fitted = tuple(member.fit(design, z) for member in made)
-        return _State(design.codes, values, columns, ranks, fitted, weights, conformal, report)
+        # Those that know their spread are asked for it whatever their weight.
+        kept = [i for i, (_, variance) in enumerate(held) if weights[i] > 0.0 or variance is not None]
+        fitted = tuple(made[i].fit(design, z) for i in kept)
+        return _State(design.codes, values, columns, ranks, fitted, weights[kept], conformal, report)
 
     def _design(self, codes: Codes, columns: ColumnRanks, given: Floats) -> Design:
         extractor = extractor_of_space(self.space)
@@ -222,7 +229,7 @@ class StackPredictor:
             slices = (*slices, slice(x.shape[1], x.shape[1] + columns.width))
             x = np.concatenate([x, columns.features(given)], axis=1)
             spreads = np.concatenate([spreads, np.ones(columns.width)])
-        return Design(x, slices, codes, spreads)
+        return Design(x, slices, codes, spreads, has_extra=columns.width > 0)
 
     def _encode(self, architectures: Sequence[Architecture]) -> Codes:
         rows = [self.space.encode(dict(architecture.assignment)) for architecture in architectures]

@@ -32,8 +32,9 @@ class TestConformance(PredictorTestCase):
 
 
 def test_all_members_join_with_labels() -> None:
-    assert members_for(59) == ("gp",)
-    assert members_for(60) == ALL
+    assert members_for(59, True) == ("gp",)
+    assert members_for(60, False) == ALL
+    assert members_for(100, True) == ("gp", "gp-plain", "extra-trees", "boosting", "gnn")
 
 
 def test_weights_favour_the_member_that_predicts() -> None:
@@ -48,7 +49,7 @@ def test_weights_favour_the_member_that_predicts() -> None:
 
 def test_report_agrees_with_labels_that_were_kept_back() -> None:
     codes, values = rows(200)
-    predictor = StackPredictor(SPACE).fit_codes(codes[:100], values[:100])
+    predictor = StackPredictor(SPACE, members=ALL).fit_codes(codes[:100], values[:100])
     low, high = predictor.interval(codes[100:], 0.9)
     inside = ((values[100:] >= low) & (values[100:] <= high)).mean()
     assert abs(inside - 0.9) < 0.08
