@@ -41,6 +41,7 @@ class FeatureExtractor:
         slices: Columns of each block.
         space: The space it was fitted on; architectures then speak through their assignment.
         graph_blocks: What is computed of graphs, before scaling.
+        typical_size: Median number of nodes in the reference sample.
     """
 
     vocabulary: Vocabulary
@@ -48,6 +49,7 @@ class FeatureExtractor:
     slices: tuple[slice, ...]
     space: Space | None
     graph_blocks: GraphBlocks
+    typical_size: float
     _choices: ChoiceColumns
     _kept: Mapping[str, NDArray[np.bool_]]
     _mean: Floats
@@ -88,8 +90,9 @@ class FeatureExtractor:
         names = tuple(name for name in BLOCKS if kept[name].any())
         ends = np.cumsum([0, *(int(kept[name].sum()) for name in names)]).tolist()
         slices = tuple(slice(start, end) for start, end in pairwise(ends))
+        size = float(np.median(graphs.real.sum(axis=0))) if graphs.n_graphs else 0.0
         return cls(
-            vocabulary, names, slices, space, blocks, columns, kept, np.concatenate(means), np.concatenate(scales)
+            vocabulary, names, slices, space, blocks, size, columns, kept, np.concatenate(means), np.concatenate(scales)
         )
 
     @property

@@ -39,7 +39,7 @@ from gnas.searchers.protocol import StudyView
 from gnas.searchers.surrogate import one_thread
 from gnas.space.protocol import Codes, Space
 
-_SMALL_GRAPH = 16
+_SMALL_GRAPH = 12
 _DRAWN = 512
 
 
@@ -103,7 +103,8 @@ class BayesianOptimisation:
         if len(pool) > shortlist:
             feasible = log_feasibility(study, coarse, pool)
             pool = pool[np.argsort(-self._acquire(outlook(evidence, coarse, pool), feasible), kind="stable")]
-        pool = self._evolved(proposals, Model.of(evidence, fine), pool, shortlist, rng)
+        if self.generations and extractor.typical_size <= _SMALL_GRAPH:
+            pool = self._evolved(proposals, Model.of(evidence, fine), pool, shortlist, rng)
         expected = outlook(evidence, fine, pool[:shortlist])
         feasible = log_feasibility(study, fine, pool[:shortlist])
         while proposals.missing > 0:
@@ -120,10 +121,8 @@ class BayesianOptimisation:
     def _evolved(
         self, proposals: Proposals, model: Model, pool: Codes, shortlist: int, rng: np.random.Generator
     ) -> Codes:
-        """The pool with its shortlist evolved under the acquisition of the graphs, where graphs are small."""
+        """The pool with its shortlist evolved under the acquisition of the graphs."""
         study = proposals.study
-        if not self.generations or len(study.space.decode(pool[0]).nodes) > _SMALL_GRAPH:
-            return pool
         taken = frozenset(row.tobytes() for row in np.concatenate([evaluated_rows(study), model.pending]))
         found = evolved(
             study.space,
