@@ -1,4 +1,4 @@
-"""A graph neural network as a predictor: a small ensemble of flow encoders, pretrained on the space without labels."""
+"""A graph neural network as a predictor: a small ensemble of flow encoders, trained on labels by rank and by value."""
 
 from __future__ import annotations
 
@@ -85,11 +85,12 @@ class GnnPredictor:
     rises and falls with the variance between members.
 
     Args:
-        space: Where unlabelled architectures for pretraining come from. None: no pretraining, and only `fit` and
-            `predict`.
+        space: What codes are rows of, and where architectures without labels come from. None: only `fit` and `predict`,
+            and no pretraining.
         seed: Of weights and orders; same seed, same labels, same predictions, bit for bit with one thread.
         members: Networks in the ensemble.
-        pretrain: Whether encoders are pretrained on the space.
+        pretrain: Whether encoders are pretrained on the space before they see labels. What they learn there are the
+            features that processes read anyway: in a stack, networks that start from nothing add more.
         settings: Sizes and lengths.
         known: What is known of architectures without labels, for pretraining to learn as well.
     """
@@ -100,7 +101,7 @@ class GnnPredictor:
         *,
         seed: int = 0,
         members: int = 8,
-        pretrain: bool = True,
+        pretrain: bool = False,
         settings: GnnSettings | None = None,
         known: Known | None = None,
     ) -> None:

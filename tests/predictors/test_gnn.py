@@ -54,7 +54,7 @@ def test_rows_of_a_yaml_space_are_predicted_without_decoding(monkeypatch: pytest
     codes = space.sample_codes(np.random.default_rng(0), 40)
     values = (codes == 3).sum(axis=1) + 0.1 * np.arange(40) / 40
     monkeypatch.setattr(type(space), "decode", None)
-    predictor = GnnPredictor(space, members=2, pretrain=False, settings=SHORT).fit_codes(codes, values)
+    predictor = GnnPredictor(space, members=2, settings=SHORT).fit_codes(codes, values)
     asked = space.sample_codes(np.random.default_rng(1), 300)
     truth = (asked == 3).sum(axis=1)
     assert kendalltau(predictor.predict_codes(asked)[0], truth)[0] > 0.3
@@ -62,7 +62,7 @@ def test_rows_of_a_yaml_space_are_predicted_without_decoding(monkeypatch: pytest
 
 def test_a_state_comes_back_as_it_was() -> None:
     space, codes, values = chains(20)
-    predictor = GnnPredictor(space, members=2, pretrain=False, settings=SHORT, seed=5).fit_codes(codes, values)
+    predictor = GnnPredictor(space, members=2, settings=SHORT, seed=5).fit_codes(codes, values)
     again = GnnPredictor.from_state(space, *predictor.state())
     for a, b in zip(predictor.predict_codes(codes), again.predict_codes(codes), strict=True):
         np.testing.assert_array_equal(a, b)
@@ -76,7 +76,7 @@ def test_results_do_not_depend_on_threads_or_on_other_random_numbers() -> None:
     for threads, seed in ((1, 0), (2, 1)):
         torch.set_num_threads(threads)
         torch.manual_seed(seed)
-        predictor = GnnPredictor(space, members=2, pretrain=False, settings=SHORT).fit_codes(codes, values)
+        predictor = GnnPredictor(space, members=2, settings=SHORT).fit_codes(codes, values)
         results.append(predictor.predict_codes(codes)[0])
         assert torch.get_num_threads() == threads
     torch.set_num_threads(before)
@@ -109,7 +109,7 @@ def test_what_is_held_out_was_not_seen() -> None:
     space, codes, _ = chains(64)
     noise = np.random.default_rng(0).standard_normal(64)
     settings = GnnSettings(width=8, hidden=32, steps=100)
-    predictor = GnnPredictor(space, members=3, pretrain=False, settings=settings).fit_codes(codes, noise)
+    predictor = GnnPredictor(space, members=3, settings=settings).fit_codes(codes, noise)
     seen = kendalltau(predictor.predict_codes(codes)[0], noise)[0]
     held_out = kendalltau(predictor.held_out(), noise)[0]
     assert seen > 0.35
