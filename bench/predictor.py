@@ -3,7 +3,8 @@
 Run `OMP_NUM_THREADS=1 python bench/predictor.py --data nasbench201.csv.gz --target cifar10_val_200ep --labels 78,156`.
 For every draw, rows of the table are drawn at random; their values are all that any model sees. τ is Kendall's, between
 predictions and the values of all rows (`kendall_tau`), and of those that are no twins of a drawn one
-(`kendall_tau_rest`). Twins are isomorphic rows; among those drawn they share the mean of their values.
+(`kendall_tau_rest`), and with one entry for each class of twins, its mean (`kendall_tau_classes`). Twins are isomorphic
+rows; among those drawn they share the mean of their values.
 """
 
 from __future__ import annotations
@@ -33,11 +34,12 @@ Rows = NDArray[np.intp]
 
 @dataclass(frozen=True, slots=True)
 class Draw:
-    """Rows whose labels are seen, rows that are judged, and which of those are no twins of a seen one."""
+    """Rows whose labels are seen, rows that are judged, their classes, and which of them are no twins of a seen one."""
 
     number: int
     seen: Rows
     judged: Rows
+    classes: NDArray[np.int64]
     rest: NDArray[np.bool_]
 
 
@@ -119,9 +121,9 @@ def drawn(data: Labelled, n_labels: int, test_rows: int | None, seed: int) -> Dr
     if test_rows is not None and test_rows < len(order):
         judged = np.sort(order[-test_rows:])
     seen = order[:n_labels]
-    classes = data.classes(np.concatenate([seen, judged]))
+    classes = np.unique(data.classes(np.concatenate([seen, judged])), return_inverse=True)[1]
     rest = ~np.isin(classes[n_labels:], classes[:n_labels])
-    return Draw(seed, seen, judged, rest)
+    return Draw(seed, seen, judged, np.unique(classes[n_labels:], return_inverse=True)[1], rest)
 
 
 def judge(data: Labelled, draw: Draw, members: str | None) -> tuple[dict[str, float], dict[str, float]]:
@@ -164,9 +166,12 @@ def peer_predictions(data: Labelled, draw: Draw, names: str) -> dict[str, Vector
 
 def _taus(data: Labelled, draw: Draw, predicted: Vector) -> dict[str, float]:
     truth = data.values[draw.judged]
+    size = np.bincount(draw.classes)
+    by_class = [np.bincount(draw.classes, weights=some) / size for some in (predicted, truth)]
     return {
         "kendall_tau": tau(predicted, truth),
         "kendall_tau_rest": tau(predicted[draw.rest], truth[draw.rest]),
+        "kendall_tau_classes": tau(by_class[0].round(12), by_class[1]),
     }
 
 
