@@ -188,6 +188,7 @@ def _by_count(results: Sequence[Mapping[str, object]]) -> dict[str, object]:
         "kendall_tau",
         "standard_error",
         "kendall_tau_rest",
+        "kendall_tau_classes",
         "coverage90",
         "rmsce",
         "seconds_fit",
