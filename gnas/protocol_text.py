@@ -65,6 +65,7 @@ def _answered(finalists: int) -> dict[str, str]:
         "finalists": f"the {finalists} best of the search on validation, and likewise of random search",
         "choice": "the single architecture compared is the best on validation; the test part has no say",
         "test part": "read once for each final row, after everything was chosen",
+        "export": "none: the task answers without training, so there are no weights",
     }
 
 

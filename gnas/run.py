@@ -266,7 +266,6 @@ class _Run:
             self._note("no finalist could be retrained: nothing to export")
             return results
         if isinstance(self.problem.task, AnsweringTask):
-            self._note("the task answers without training: there are no weights to export")
             return results
         with self.ledger.stage("export"):
             self.progress.stage(Snapshot("export"))
