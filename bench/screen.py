@@ -2,8 +2,9 @@
 
 Everything the verb does from a CSV file of labels to the table of the best: reading, fit, cross-validation, sampling,
 encoding, predicting, choosing. Labels are a made-up function of the graph (each op has a worth, which grows with its
-depth) with noise, so that one can see how good the chosen ones really are: their worth beside the best of as many
-random ones as were screened would be too slow to compute, so beside quantiles of a random sample.
+depth) with noise, so that one can see how good the chosen ones really are: their mean worth stands beside quantiles of
+a random sample. `--recall` screens a smaller pool twice, with a student and without, and tells how many of the
+predictor's own best the student's way finds.
 """
 
 from __future__ import annotations
@@ -19,8 +20,13 @@ from pathlib import Path
 import numpy as np
 
 from gnas.architecture import Architecture
+from gnas.evaluation import Objective
 from gnas.predictors.protocol import Vector
+from gnas.predictors.warm import WarmStack
+from gnas.screening.costs import CostBook
+from gnas.screening.pool import SampledPool
 from gnas.screening.request import Source
+from gnas.screening.screen import Limits, screen
 from gnas.screening.work import screen_request
 from gnas.space import Codes, Space, load_space
 from gnas.space.scope import text_of
@@ -95,6 +101,38 @@ def measure(name: str, n_labels: int, pool: int, top: int, seed: int) -> dict[st
     }
 
 
+def recall(name: str, n_labels: int, pool: int, top: int, seed: int) -> dict[str, object]:
+    """The best of one pool with the predictor going through all of it, and with a student before it."""
+    space, rng = load_space(name), np.random.default_rng(seed)
+    codes = space.sample_codes(rng, n_labels)
+    truth = worth(space, codes, seed)
+    model = WarmStack(space).fit_codes(codes, truth + NOISE * truth.std() * rng.normal(size=n_labels))
+    found, cpus = [], []
+    for direct in (pool, 0):
+        cpu = time.process_time()
+        best, _ = screen(
+            space,
+            model,
+            SampledPool(space, pool, seed),
+            objective=Objective("worth", "maximize"),
+            limits=Limits((), {}, CostBook(None)),
+            seen=codes,
+            best_label=float(truth.max()),
+            top=top,
+            seed=seed,
+            direct=direct,
+            workers=2,
+        )
+        found.append({candidate.digest for candidate in best})
+        cpus.append(time.process_time() - cpu)
+    return {
+        "pool": pool,
+        "top": top,
+        "found": len(found[0] & found[1]),
+        "cpu_seconds": {"predictor alone": cpus[0], "with a student": cpus[1]},
+    }
+
+
 def main() -> None:
     """Print the figures, or JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -103,9 +141,12 @@ def main() -> None:
     parser.add_argument("--pool", type=int, default=1_000_000)
     parser.add_argument("--top", type=int, default=20)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--recall", type=int, default=0, metavar="N", help="also screen a pool of N twice")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     found = measure(options.space, options.labels, options.pool, options.top, options.seed)
+    if options.recall:
+        found["recall"] = recall(options.space, options.labels, options.recall, options.top, options.seed)
     if options.json:
         print(json.dumps(found))
         return

@@ -105,6 +105,7 @@ def screen(
     best_label: float,
     top: int,
     seed: int = 0,
+    direct: int = DIRECT,
     workers: int = 1,
     told: Told = lambda name, done, total: None,
 ) -> tuple[tuple[Candidate, ...], Screened]:
@@ -125,6 +126,7 @@ def screen(
         best_label: The best value among them.
         top: How many to return; fewer come back where fewer keep the conditions.
         seed: Of the student.
+        direct: Largest pool that the predictor itself goes through.
         workers: Threads. The result does not depend on them.
         told: Called with what is going on, rows done and rows in all.
 
@@ -138,7 +140,7 @@ def screen(
     with threadpool_limits(1 if workers > 1 else None), ThreadPoolExecutor(workers) as threads:
         own = _Judge(predictor, limits)
         student = None
-        if pool.size > DIRECT:
+        if pool.size > direct:
             student = _taught(space, own, pool, seed, threads, told)
         marker = own if student is None else _Imitation(student, limits)
         running = _Top(_BLOCK * _MOST_BLOCKS, sign)
