@@ -94,11 +94,13 @@ def measure(data: Labelled, n_labels: int, options: argparse.Namespace) -> dict[
     ours: list[dict[str, float]] = []
     peers: dict[str, list[dict[str, float]]] = {}
     weights: list[dict[str, float]] = []
+    held: list[Vector] = []
     for number in range(options.draws):
         draw = drawn(data, n_labels, options.test_rows, options.seed + number)
-        found, weight = judge(data, draw, options.members)
+        found, weight, inside = judge(data, draw, options.members)
         ours.append(found)
         weights.append(weight)
+        held.append(inside)
         for name, predicted in peer_predictions(data, draw, options.peers).items():
             peers.setdefault(name, []).append(_taus(data, draw, predicted))
         line = {k: round(v, 4) for k, v in found.items()}
@@ -108,6 +110,7 @@ def measure(data: Labelled, n_labels: int, options: argparse.Namespace) -> dict[
     return {
         "labels": n_labels,
         **summary(ours),
+        "rmsce_of_mean_coverage": rmsce(np.mean(held, axis=0)),
         "weights": {name: float(np.mean([one.get(name, 0.0) for one in weights])) for name in names},
         "peers": {name: summary(some) for name, some in peers.items()},
     }
@@ -126,8 +129,8 @@ def drawn(data: Labelled, n_labels: int, test_rows: int | None, seed: int) -> Dr
     return Draw(seed, seen, judged, np.unique(classes[n_labels:], return_inverse=True)[1], rest)
 
 
-def judge(data: Labelled, draw: Draw, members: str | None) -> tuple[dict[str, float], dict[str, float]]:
-    """Our predictor on one draw: figures, and the weights it chose."""
+def judge(data: Labelled, draw: Draw, members: str | None) -> tuple[dict[str, float], dict[str, float], Vector]:
+    """Our predictor on one draw: figures, the weights it chose, and the coverage of its intervals at each level."""
     chosen = tuple(members.split(",")) if members else None
     started, started_cpu = time.perf_counter(), time.process_time()
     model = StackPredictor(data.space, extra=data.extra_names, seed=draw.number, members=chosen)
@@ -137,16 +140,17 @@ def judge(data: Labelled, draw: Draw, members: str | None) -> tuple[dict[str, fl
     found = _taus(data, draw, model.moments_of_latent(*latent)[0])
     found["seconds_fit"], found["seconds_predict"] = fitted - started, time.perf_counter() - fitted
     found["cpu_seconds"] = time.process_time() - started_cpu
-    return {**found, **calibration(data, draw, model, latent)}, model.report.weights
+    inside = coverages(data, draw, model, latent)
+    found |= {"coverage90": float(np.interp(0.9, LEVELS, inside)), "rmsce": rmsce(inside)}
+    return found, model.report.weights, inside
 
 
-def calibration(data: Labelled, draw: Draw, model: StackPredictor, latent: tuple[Vector, Vector]) -> dict[str, float]:
-    """Coverage of 90 % intervals and root mean squared calibration error on the rest."""
+def coverages(data: Labelled, draw: Draw, model: StackPredictor, latent: tuple[Vector, Vector]) -> Vector:
+    """Share of the rest that intervals of each level hold, `(level,)`."""
     mean, std = (part[draw.rest] for part in latent)
     truth = data.values[draw.judged[draw.rest]]
     ends = [model.interval_of_latent(mean, std, float(level)) for level in LEVELS]
-    inside = np.array([((low <= truth) & (truth <= high)).mean() for low, high in ends])
-    return {"coverage90": float(np.interp(0.9, LEVELS, inside)), "rmsce": rmsce(inside)}
+    return np.array([((low <= truth) & (truth <= high)).mean() for low, high in ends])
 
 
 def peer_predictions(data: Labelled, draw: Draw, names: str) -> dict[str, Vector]:
@@ -191,6 +195,7 @@ def _by_count(results: Sequence[Mapping[str, object]]) -> dict[str, object]:
         "kendall_tau_classes",
         "coverage90",
         "rmsce",
+        "rmsce_of_mean_coverage",
         "seconds_fit",
         "seconds_predict",
     )
