@@ -24,7 +24,9 @@ from gnas.predictors.gnn_labels import label_vectors
 from gnas.predictors.gnn_plan import FlowPlan
 from gnas.predictors.graphs import GraphBatch, Singles
 
-_BATCH = 128
+_MOST_GRAPHS, _LEAST_GRAPHS, _NODES = 128, 24, 1024
+"""Of a step: as many graphs as have so many nodes together, so that a step costs the same whatever the space."""
+
 _WARM = 20
 _LARGEST_GRADIENT = 5.0
 _SHARPNESS = 2.0
@@ -80,9 +82,14 @@ class _Descent:
             self.flat.restore((self.average,))
 
 
-def _batches(n: int, steps: int, rng: np.random.Generator) -> Iterator[NDArray[np.intp]]:
-    """Rows of each step; every row once an epoch, in parts of equal size of at most `_BATCH`."""
-    parts = math.ceil(n / _BATCH)
+def _batch_size(graphs: GraphBatch) -> int:
+    nodes = graphs.real.sum() / max(graphs.n_graphs, 1)
+    return int(np.clip(_NODES / max(nodes, 1.0), _LEAST_GRAPHS, _MOST_GRAPHS))
+
+
+def _batches(n: int, size: int, steps: int, rng: np.random.Generator) -> Iterator[NDArray[np.intp]]:
+    """Rows of each step; every row once an epoch, in parts of equal size of at most `size`."""
+    parts = math.ceil(n / size)
     done = 0
     while done < steps:
         for rows in np.array_split(rng.permutation(n), parts)[: steps - done]:
@@ -114,7 +121,7 @@ def pretrain(encoder: FlowEncoder, graphs: GraphBatch, targets: Singles, trainin
     head.map = nn.Parameter(torch.zeros(members, width, told.shape[1]))
     head.bias = nn.Parameter(torch.zeros(members, 1, told.shape[1]))
     descent, left = _Descent(head, training, members), torch.zeros(())
-    for rows in _batches(graphs.n_graphs, training.steps, rng):
+    for rows in _batches(graphs.n_graphs, _batch_size(graphs), training.steps, rng):
         said = torch.baddbmm(head.bias, encoder(FlowPlan.of(graphs, rows), vectors), head.map)
         left = ((said - told[torch.from_numpy(rows)]) ** 2 @ weights).mean(dim=1)
         descent.step(left.sum())
@@ -138,9 +145,10 @@ def finetune(
     rng, generator = np.random.default_rng(seed), torch.Generator().manual_seed(seed)
     vectors, labels = torch.from_numpy(label_vectors(graphs.table)), torch.from_numpy(z.astype(np.float32))
     weight, members = torch.from_numpy(weights), scorer.encoder.members
-    whole = FlowPlan.of(graphs) if graphs.n_graphs <= _BATCH else None
+    size = _batch_size(graphs)
+    whole = FlowPlan.of(graphs) if graphs.n_graphs <= size else None
     descent, keep = _Descent(scorer, training, members), 1.0 - training.dropout
-    for rows in _batches(graphs.n_graphs, training.steps, rng):
+    for rows in _batches(graphs.n_graphs, size, training.steps, rng):
         some = torch.from_numpy(rows)
         plan = whole or FlowPlan.of(graphs, rows)
         drawn = torch.rand(members, len(rows), scorer.outer.shape[1], generator=generator)
