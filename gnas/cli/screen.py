@@ -101,7 +101,8 @@ def describe(fitted: Fitted, found: Screening) -> str:
         )
     lines.append(f"{pool.beating:,} have a 90 % interval that reaches beyond the best label")
     if found.conditions:
-        lines.append(f"where {' and '.join(found.conditions)}: {pool.kept:,} may keep it, {pool.counted:,} counted")
+        counted = f", {pool.counted:,} networks counted" if pool.counted else ""
+        lines.append(f"where {' and '.join(found.conditions)}: {pool.kept:,} may keep it{counted}")
     lines += [f"note: {remark}" for remark in found.remarks]
     parts = [
         found.honesty.sentence(),

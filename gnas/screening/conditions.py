@@ -48,7 +48,8 @@ class Condition:
         return self.relation in ("<", "<=")
 
     def __str__(self) -> str:
-        return f"{self.name} {self.relation} {self.limit:,g}"
+        limit = f"{self.limit:,.0f}" if self.limit == round(self.limit) else f"{self.limit:g}"
+        return f"{self.name} {self.relation} {limit}"
 
 
 def read_conditions(text: str | None, known: Sequence[str]) -> tuple[Condition, ...]:

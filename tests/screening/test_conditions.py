@@ -18,7 +18,12 @@ def test_conditions() -> None:
         Condition("macs", ">=", 1000.0),
     )
     assert [c.is_upper() for c in found] == [True, True, False, False]
-    assert str(found[0]) == "n_params < 200,000"
+    assert [str(c) for c in found] == [
+        "n_params < 200,000",
+        "macs <= 30,000,000",
+        "latency-ms.p50 > 0.5",
+        "macs >= 1,000",
+    ]
 
 
 def test_none() -> None:
