@@ -119,8 +119,9 @@ class PackedHead(nn.Module):
         self.register_buffer("mask", (chosen.float() * (channels / read) ** 0.5).unsqueeze(1))
         self.weights, self.biases = nn.ParameterList(), nn.ParameterList()
         for _ in range(depth):
-            self.weights.append(nn.Parameter(torch.empty(members, channels, width).uniform_(-1, 1) / channels**0.5))
-            self.biases.append(nn.Parameter(torch.empty(members, 1, width).uniform_(-1, 1) / channels**0.5))
+            bound = channels**-0.5
+            self.weights.append(nn.Parameter(torch.empty(members, channels, width).uniform_(-bound, bound)))
+            self.biases.append(nn.Parameter(torch.empty(members, 1, width).uniform_(-bound, bound)))
             channels = width
         self.last_weight = nn.Parameter(torch.randn(members, channels, out) / channels**0.5)
         self.last_bias = nn.Parameter(torch.zeros(members, 1, out))

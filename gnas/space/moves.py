@@ -54,14 +54,20 @@ class Moves:
 
     def repair(self, codes: Codes, rng: np.random.Generator) -> Codes:
         """Inactive choices set to −1, newly active ones drawn uniformly."""
-        codes = codes.copy()
-        for column in range(len(self._choices)):
-            active = self.active(codes, column)
-            missing = np.flatnonzero(active & (codes[:, column] < 0))
-            codes[~active, column] = -1
+        columns = np.ascontiguousarray(codes.T)
+        absent: NDArray[np.bool_] = np.min(columns, axis=1, initial=0) < 0
+        for column, conditions in enumerate(self._conditions):
+            here = columns[column]
+            if not conditions and not absent[column]:
+                continue
+            active = np.ones(len(here), dtype=bool)
+            for parent, table in conditions:
+                active &= table[columns[parent]]
+            missing = np.flatnonzero(active & (here < 0))
+            here[~active] = -1
             if missing.size:
-                codes[missing, column] = rng.integers(self.sizes[column], size=missing.size)
-        return codes
+                here[missing] = rng.integers(self.sizes[column], size=missing.size)
+        return np.ascontiguousarray(columns.T)
 
     def mutate(self, codes: Codes, rng: np.random.Generator) -> Codes:
         """One active choice of each row changed to another value, uniformly; a row without a valid change stays."""

@@ -1,4 +1,4 @@
-"""A small task on a table of numbers with its ops and space, to test engines with: trains in milliseconds, fails on demand."""
+"""A small task on a table of numbers with its ops and space, to test engines with: milliseconds to train, fails on demand."""
 
 from __future__ import annotations
 
