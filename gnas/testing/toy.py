@@ -1,4 +1,4 @@
-"""A small task on a table of numbers, its ops and its space, to test engines with: it trains fast and fails on demand."""
+"""A small task on a table of numbers, with ops and a space, to test engines with: it trains fast, fails on demand."""
 
 from __future__ import annotations
 
