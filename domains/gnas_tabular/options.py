@@ -13,7 +13,10 @@ class Costs(BaseModel):
     """Columns that hold costs, so that they can be constraints and stand in the report.
 
     Attributes:
-        n_params, macs, memory_bytes, latency_ms: Name of a column.
+        n_params: Column of the parameters of each network.
+        macs: Column of multiply-accumulates.
+        memory_bytes: Column of the peak activation memory, in bytes.
+        latency_ms: Column of milliseconds of one prediction.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
