@@ -141,9 +141,8 @@ class GraphBatch:
 
 def read(state: NDArray[T], source: Source) -> NDArray[T]:
     """What a slot reads of `state`, shape `(node + 1, graph, channel)`; `(graph, channel)`, maybe a view."""
+    rows, n, width = state.shape
     found: NDArray[T] = (
-        state[source]
-        if isinstance(source, int)
-        else state.reshape(-1, state.shape[-1]).take(source, axis=0, mode="clip")
+        state[source] if isinstance(source, int) else state.reshape(rows * n, width).take(source, axis=0, mode="clip")
     )
     return found
