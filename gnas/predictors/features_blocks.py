@@ -16,8 +16,12 @@ from gnas.predictors.features_walks import walks
 from gnas.predictors.flow import RandomFlow
 from gnas.predictors.graphs import Floats, GraphBatch, Source
 
-_FLOW_NODES = 24
-"""Graphs with more nodes than this get no random flow: it would take a third of the time of all features."""
+_SMALL = 24
+"""Graphs with more nodes than this get no random flow and no degrees: half of the time of all features.
+
+Where graphs are small, degrees told nothing that the other blocks do not (`bench/README.md`); the flow of large ones is
+not measured.
+"""
 
 
 @dataclass(frozen=True)
@@ -26,7 +30,7 @@ class GraphBlocks:
 
     Attributes:
         vocabulary: Ops and parameters.
-        flow: The random flow, if there is one.
+        flow: The random flow, if graphs are small.
     """
 
     vocabulary: Vocabulary
@@ -35,7 +39,7 @@ class GraphBlocks:
     @classmethod
     def of(cls, graphs: GraphBatch, vocabulary: Vocabulary) -> GraphBlocks:
         """What suits a reference sample."""
-        return cls(vocabulary, RandomFlow() if len(graphs.labels) <= _FLOW_NODES else None)
+        return cls(vocabulary, RandomFlow() if len(graphs.labels) <= _SMALL else None)
 
     def __call__(self, graphs: GraphBatch) -> dict[str, Floats]:
         """The blocks by name, `(graph, column)` each."""
@@ -46,12 +50,16 @@ class GraphBlocks:
         counts, sizes = self._labels(graphs)
         n = graphs.n_graphs
         edges = op_edges(ops, sources, graphs.outputs, passed).reshape(n, -1)
+        degrees = flow = np.zeros((n, 0))
+        if self.flow is not None:
+            degrees = degree_features(ops, sources, graphs.outputs, vocabulary.routing)
+            flow = self.flow(graphs, sources).astype(np.float64)
         return {
             "ops": counts,
             "paths": self._paths(ops, graphs, sources),
-            "degrees": degree_features(ops, sources, graphs.outputs, vocabulary.routing),
+            "degrees": degrees,
             "edges": np.sqrt(edges.astype(np.float64)),
-            "flow": np.zeros((n, 0)) if self.flow is None else self.flow(graphs, sources).astype(np.float64),
+            "flow": flow,
             "sizes": sizes,
         }
 
