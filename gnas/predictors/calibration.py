@@ -9,7 +9,7 @@ from scipy.special import ndtri
 
 from gnas.predictors.protocol import Vector
 
-LEVELS = np.arange(0.05, 0.951, 0.05)
+LEVELS: Vector = np.arange(0.05, 0.951, 0.05, dtype=np.float64)
 """Levels of central intervals at which calibration is measured."""
 
 _NORMAL_ROWS = 15.0

@@ -72,7 +72,8 @@ class Tracker:
         """Posterior mean of the pool given labels `z` of the rows, in order; `(row,)`."""
         n = len(z)
         weights = solve_triangular(self.chol[:n, :n], z, lower=True, check_finite=False)
-        return (weights.astype(np.float32) @ self.whitened[:n]).astype(np.float64)
+        out: Vector = (weights.astype(np.float32) @ self.whitened[:n]).astype(np.float64)
+        return out
 
     def kernel(self, rows: Sequence[int]) -> Floats32:
         """Prior covariance between rows and the whole pool, `(len(rows), row)`."""
