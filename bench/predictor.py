@@ -26,6 +26,7 @@ from peers.table import Labelled, labelled, target_noise
 from gnas.errors import UserError
 from gnas.predictors.calibration import LEVELS, rmsce
 from gnas.predictors.crossval import tau
+from gnas.predictors.ranks import rank_gaussian
 from gnas.predictors.stack import StackPredictor
 
 Vector = NDArray[np.float64]
@@ -156,11 +157,13 @@ def coverages(data: Labelled, draw: Draw, model: StackPredictor, latent: tuple[V
 def peer_predictions(data: Labelled, draw: Draw, names: str) -> dict[str, Vector]:
     """Predictions of the peers for the judged rows, counts included."""
     codes, values = data.codes[draw.seen], data.values[draw.seen]
+    # The same care as ours: a few dead networks would rule a squared error, ranks keep them in their place.
+    ranked = rank_gaussian(values)
     out = {}
     for name in filter(None, names.split(",")):
         if name not in PEERS:
             raise SystemExit(f"unknown peer {name!r}; accepted: {', '.join(PEERS)}")
-        out[name] = PEERS[name](data.space, codes, values, data.codes[draw.judged], draw.number)
+        out[name] = PEERS[name](data.space, codes, ranked, data.codes[draw.judged], draw.number)
     for name, column in data.counts.items():
         # Which way it points is learnt from the labels seen.
         sign = 1.0 if tau(column[draw.seen], values) >= 0 else -1.0

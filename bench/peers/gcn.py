@@ -39,7 +39,8 @@ class _Gcn(nn.Module):
         backward = _normalised(edges + loops)
         for along, against in zip(self.along, self.against, strict=True):
             h = (torch.relu(forward @ along(h)) + torch.relu(backward @ against(h))) / 2 * real
-        pooled = h.sum(1) / real.sum(1)
+        # A cell that is pruned away has no node: its mean is zero.
+        pooled = h.sum(1) / real.sum(1).clamp(min=1)
         out: Tensor = self.head(pooled)[:, 0]
         return out
 
