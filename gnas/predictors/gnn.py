@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, Self
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import torch
@@ -16,7 +16,6 @@ from gnas.predictors.gnn_flow import FlowEncoder, Scorer
 from gnas.predictors.gnn_space import (
     Known,
     Pretraining,
-    embedding_of_space,
     one_thread,
     outputs,
     parts_of,
@@ -145,44 +144,6 @@ class GnnPredictor:
     def held_out(self) -> Vector:
         """What members say of the labels they did not see, rank-Gaussian scale, `(n,)`; empty below eight labels."""
         return self._state().held_out
-
-    def embed_codes(self, codes: Codes) -> Floats:
-        """What the fitted networks make of rows of codes, `(n, member * hidden)`: features for another model."""
-        scorer = self._state().scorer
-        return outputs(parts_of(self._space(), codes), scorer.hidden, scorer.inner.shape[2] * self.members)
-
-    def embed_unlabelled(self, codes: Codes) -> Floats:
-        """What pretrained encoders know of rows before any label, `(n, member * 4 * width)`: see `SpaceEmbedding`."""
-        return embedding_of_space(self._space(), self._pretraining, self.known).features(codes)
-
-    def state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
-        """The fit as arrays and plain values, for `from_state`."""
-        state = self._state()
-        arrays = {name: value.detach().numpy().copy() for name, value in state.scorer.state_dict().items()}
-        arrays |= {f"ranks.{name}": getattr(state.ranks, name) for name in ("z", "knots_z", "knots_y")}
-        arrays["held_out"] = state.held_out
-        facts = {
-            "seed": self.seed,
-            "members": self.members,
-            "pretrain": self.pretrain,
-            "settings": asdict(self.settings),
-            "slope": state.ranks.slope,
-            "error": state.error,
-            "scatter": state.scatter,
-        }
-        return arrays, facts
-
-    @classmethod
-    def from_state(cls, space: Space | None, arrays: Mapping[str, NDArray[Any]], facts: Mapping[str, Any]) -> Self:
-        """The predictor whose `state` this was."""
-        settings = GnnSettings(**facts["settings"])
-        made = cls(space, seed=facts["seed"], members=facts["members"], pretrain=facts["pretrain"], settings=settings)
-        scorer = Scorer(made._pretraining.fresh(), settings.hidden, 0).eval()
-        scorer.load_state_dict({name: torch.from_numpy(np.array(arrays[name])) for name in scorer.state_dict()})
-        z, knots_z, knots_y = (np.array(arrays[f"ranks.{name}"]) for name in ("z", "knots_z", "knots_y"))
-        ranks = RankGaussian(z, knots_z, knots_y, facts["slope"])
-        made._fitted = _State(scorer, ranks, np.array(arrays["held_out"]), facts["error"], facts["scatter"])
-        return made
 
     def _fit(self, graphs: GraphBatch, values: Vector) -> Self:
         settings, n = self.settings, len(values)

@@ -52,15 +52,6 @@ class RankGaussian:
         units: Vector = inside + self.slope * beyond
         return units
 
-    def to_latent(self, values: Vector) -> Vector:
-        """Latent positions of values of any shape; beyond constant labels, ±∞."""
-        inside = np.interp(values, self.knots_y, self.knots_z)
-        beyond = np.minimum(values - self.knots_y[0], 0.0) + np.maximum(values - self.knots_y[-1], 0.0)
-        if self.slope == 0.0:
-            return np.where(beyond == 0.0, inside, np.copysign(np.inf, beyond))
-        latent: Vector = inside + beyond / self.slope
-        return latent
-
     def moments(self, mean: Vector, std: Vector) -> tuple[Vector, Vector]:
         """Mean and standard deviation in units of a latent Gaussian, `(n,)` each, over 64 equally likely nodes."""
         at = self.to_units(mean[:, None] + std[:, None] * _NODES[None, :])

@@ -60,15 +60,6 @@ def test_rows_of_a_yaml_space_are_predicted_without_decoding(monkeypatch: pytest
     assert kendalltau(predictor.predict_codes(asked)[0], truth)[0] > 0.3
 
 
-def test_a_state_comes_back_as_it_was() -> None:
-    space, codes, values = chains(20)
-    predictor = GnnPredictor(space, members=2, settings=SHORT, seed=5).fit_codes(codes, values)
-    again = GnnPredictor.from_state(space, *predictor.state())
-    for a, b in zip(predictor.predict_codes(codes), again.predict_codes(codes), strict=True):
-        np.testing.assert_array_equal(a, b)
-    np.testing.assert_array_equal(predictor.held_out(), again.held_out())
-
-
 def test_results_do_not_depend_on_threads_or_on_other_random_numbers() -> None:
     space, codes, values = chains(20)
     before = torch.get_num_threads()
@@ -81,19 +72,6 @@ def test_results_do_not_depend_on_threads_or_on_other_random_numbers() -> None:
         assert torch.get_num_threads() == threads
     torch.set_num_threads(before)
     np.testing.assert_array_equal(results[0], results[1])
-
-
-def test_embeddings_have_a_row_for_each_code() -> None:
-    space, codes, values = chains(20)
-    predictor = GnnPredictor(space, members=2, settings=SHORT).fit_codes(codes, values)
-    for embedding, width in (
-        (predictor.embed_codes(codes[:7]), 2 * SHORT.hidden),
-        (predictor.embed_unlabelled(codes[:7]), 2 * 4 * SHORT.width),
-    ):
-        assert embedding.shape == (7, width)
-        assert embedding.dtype == np.float64
-        assert np.isfinite(embedding).all()
-    assert predictor.embed_codes(codes[:0]).shape == (0, 2 * SHORT.hidden)
 
 
 def test_pretraining_teaches_what_the_space_tells() -> None:
