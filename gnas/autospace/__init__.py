@@ -1,0 +1,1 @@
+"""Any PyTorch model becomes a search space whose every sub-network runs."""
