@@ -186,6 +186,28 @@ class Task(Protocol):
 
 
 @runtime_checkable
+class TurningTask(Protocol):
+    """A task that can divide its learning data (training and validation) anew, as its split keeps groups together."""
+
+    @property
+    def turns(self) -> int:
+        """How many divisions there are, the given one among them."""
+        ...
+
+    def turned(self, turn: int) -> Task:
+        """The same task with other learning data in `validation`, disjoint from turn to turn; `test` stays.
+
+        Turn 0 is the task itself; after the last of `turns` it begins anew.
+        """
+        ...
+
+
+def at_turn(task: Task, turn: int) -> Task:
+    """A task at one of its turns; itself where it has none."""
+    return task.turned(turn) if turn and isinstance(task, TurningTask) else task
+
+
+@runtime_checkable
 class AnsweringTask(Protocol):
     """A task that knows what its architectures reach: a table of trained ones, a simulator. Nothing is built.
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from gnas.domain import at_turn
 from gnas.evaluate.final import FinalJob, FinalResult, Outputs
 from gnas.evaluate.recipe import Recipe
 from gnas.evaluation import Objective
@@ -129,6 +130,7 @@ class FinalStage:
         executor: Over `FinalWork`.
         file, ledger, progress: Where it is kept, what is spent, who is told.
         refit: Whether tested networks were trained on validation data too.
+        turns: Whether each seed has another division of the learning data, the first one that which the search had.
     """
 
     task: Task
@@ -142,6 +144,7 @@ class FinalStage:
     ledger: Ledger
     progress: Progress
     refit: bool = False
+    turns: bool = False
     _running: int = 0
 
     def run(self) -> tuple[FinalRow, ...]:
@@ -194,11 +197,14 @@ class FinalStage:
                 continue
             entrant = by_digest.get(row.digest)
             jobs[key] = (
-                FinalJob(row, self.recipe)
+                FinalJob(row, self.recipe, turn=self._turn(row.seed))
                 if entrant is None
-                else FinalJob(row, self.recipe, entrant.architecture, entrant.space)
+                else FinalJob(row, self.recipe, entrant.architecture, entrant.space, self._turn(row.seed))
             )
         return list(jobs.values())
+
+    def _turn(self, seed: int) -> int:
+        return seed - self.seeds[0] if self.turns else 0
 
     def _snapshot(self, wanted: Sequence[FinalRow]) -> Snapshot:
         done = sum(self.file.find(row) is not None for row in wanted)
@@ -226,10 +232,11 @@ class FinalStage:
     def _ensemble(self, kind: RowKind, seed: int, members: Sequence[FinalRow]) -> FinalRow:
         row = FinalRow(kind, f"ensemble of {len(members)}", seed)
         outputs = [found for member in members if (found := self.file.outputs(member)) is not None]
-        tested = self.task.merged() if self.refit else self.task
+        task = at_turn(self.task, self._turn(seed))
+        tested = task.merged() if self.refit else task
         return replace(
             row,
-            validation=_score(self.task, "validation", [validation for validation, _ in outputs]),
+            validation=_score(task, "validation", [validation for validation, _ in outputs]),
             test=_score(tested, "test", [test for _, test in outputs]),
             costs=_summed(members),
             seconds=math.fsum(member.seconds for member in members),

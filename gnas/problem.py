@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gnas.checking import suggest
-from gnas.domain import AnsweringTask
+from gnas.domain import AnsweringTask, TurningTask
 from gnas.errors import MissingExtraError, SpaceError, SpecError, UserError
 from gnas.evaluate.recipe import Recipe
 from gnas.evaluation import Constraint, Objective
@@ -101,6 +101,7 @@ def _assemble(read: SpecFile, base: Path, cache: Path) -> Problem:
     task = read.domain.task(read.data, metric=spec.metric, base=base, cache=cache)
     objective = _objective(spec, task, read)
     _check_baselines(spec, task, read)
+    _check_turns(spec, task, read)
     recipe = Recipe.model_validate(task.recipe.model_dump() | spec.recipe)
     limits = spec.constraints.model_dump(exclude_none=True)
     constraints = tuple(Constraint(name, float(upper)) for name, upper in limits.items())
@@ -148,6 +149,17 @@ def _check_baselines(spec: Spec, task: Task, read: SpecFile) -> None:
                 accepted=", ".join(["all", *task.baselines]),
                 remedy=suggest(name, list(task.baselines)) or None,
             )
+
+
+def _check_turns(spec: Spec, task: Task, read: SpecFile) -> None:
+    if spec.final.turns and not (isinstance(task, TurningTask) and task.turns > 1):
+        raise SpecError(
+            "the learning data cannot be divided anew",
+            place=read.file.place(("final", "turns")),
+            value=spec.final.turns,
+            accepted="false for these data and this split",
+            remedy="leave final.turns out, or use a split that is drawn from whole groups or at random",
+        )
 
 
 def _space(read: SpecFile, task: Task, base: Path) -> Space:

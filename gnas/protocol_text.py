@@ -42,6 +42,11 @@ def protocol_facts(problem: Problem, search: Study, random: Study, rows: Sequenc
         "the single network compared and exported is the finalist with the best mean validation value over the "
         "retrainings; the test part has no say"
     )
+    if spec.final.turns:
+        facts["turns"] = (
+            "each retraining seed validated on another part of the learning data, the first on the one the search had; "
+            "so did the baselines"
+        )
     if isinstance(task, AnsweringTask):
         return facts | _answered(spec.final.finalists)
     rival = choose(rows, "random_search", objective)

@@ -222,20 +222,21 @@ class _Run:
                 ledger=self.ledger,
                 progress=self.progress,
                 refit=spec.final.refit,
+                turns=spec.final.turns,
             ).run()
         finally:
             executor.close()
 
     def _finals_file(self) -> FinalsFile:
         """The file of final rows; rows of another protocol are set aside, never mixed in."""
-        refit = self.problem.spec.final.refit
-        held = self.ledger.facts.get("refit", refit)
-        path = self.out / "finals.jsonl"
-        if held != refit and path.exists():
-            aside = path.with_name(f"finals-refit-{str(held).lower()}.jsonl")
-            path.replace(aside)
-            self._note(f"final.refit is now {refit}: the rows made otherwise are in {aside.name}")
-        self.ledger.facts["refit"] = refit
+        final, path = self.problem.spec.final, self.out / "finals.jsonl"
+        for name, asked in (("refit", final.refit), ("turns", final.turns)):
+            held = self.ledger.facts.get(name, False if path.exists() else asked)
+            if held != asked and path.exists():
+                aside = path.with_name(f"finals-{name}-{str(held).lower()}.jsonl")
+                path.replace(aside)
+                self._note(f"final.{name} is now {asked}: the rows made otherwise are in {aside.name}")
+            self.ledger.facts[name] = asked
         self.ledger.save()
         return FinalsFile(self.out)
 

@@ -87,6 +87,8 @@ class Final(_Section):
         baselines: Names, or `all`, or empty for none.
         default_network: Whether the domain's unsearched network is retrained beside them.
         random_search: Whether random search is run at equal cost and its finalists retrained likewise.
+        turns: Whether each retraining seed validates on other molecules, examples, … of the learning data (baselines
+            too), so that the choice among finalists rests on more of them than one small validation part holds.
         refit: Whether the final trainings join validation to training data (baselines too).
     """
 
@@ -95,6 +97,7 @@ class Final(_Section):
     baselines: Literal["all"] | tuple[str, ...] = "all"
     default_network: bool = True
     random_search: bool = True
+    turns: bool = False
     refit: bool = False
 
 

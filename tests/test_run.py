@@ -206,6 +206,18 @@ def test_refit_trains_on_validation_too_and_sets_other_rows_aside(tmp_path: Path
     assert "training and validation" in refitted.protocol["test part"]
 
 
+def test_turns_let_each_seed_validate_on_other_rows(tmp_path: Path) -> None:
+    plain = run(toy_problem(final=FINAL, budget={"trials": 3}), tmp_path)
+    turned = run(toy_problem(final={**FINAL, "turns": True}, budget={"trials": 3}), tmp_path)
+    assert (tmp_path / "finals-turns-false.jsonl").exists()
+    first = min(row.seed for row in plain.finals)
+    assert any(row.seed > first for row in plain.finals)
+    for a, b in zip(plain.finals, turned.finals, strict=True):
+        assert (a.name, a.seed) == (b.name, b.seed)
+        assert (a.validation == b.validation and a.test == b.test) == (a.seed == first)
+    assert "another part of the learning data" in turned.protocol["turns"]
+
+
 def test_a_time_budget_ends_both_searches(tmp_path: Path) -> None:
     space = ToySpace(ops=("relu", "slow"), depth=2)
     problem = toy_problem(space, final=FINAL, budget={"minutes": 0.02})

@@ -13,7 +13,7 @@ from gnas_molecular import metrics as metric_functions
 from gnas_molecular.data import Molecules
 from gnas_molecular.features import cached_features
 from gnas_molecular.options import Standardise
-from gnas_molecular.split import PARTS
+from gnas_molecular.split import LEARNT, PARTS
 from gnas_molecular.store import MoleculeStore
 from gnas_molecular.task import MoleculeTask
 
@@ -42,6 +42,7 @@ def assemble(molecules: Molecules, metrics: tuple[Metric, ...], standardise: Sta
         standardise=standardise,
         stores={part: store.take(torch.from_numpy(where)) for part, where in positions.items()},
         smiles={part: tuple(molecules.smiles[i] for i in where) for part, where in positions.items()},
+        groups={part: tuple(molecules.groups[i] for i in positions[part]) for part in LEARNT if molecules.groups},
     )
 
 

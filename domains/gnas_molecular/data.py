@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import numpy as np
 from gnas.domain import DataSummary
 from gnas.errors import DataError
 from gnas_molecular.labels import FloatMatrix, check_labels, read_labels, task_kind
-from gnas_molecular.options import MolecularData, TaskKind
+from gnas_molecular.options import MolecularData, Split, TaskKind
 from gnas_molecular.partition import Codes, assign_rows, partition, remove_leaks, scaffold_overlap
 from gnas_molecular.rows import Rows, Skipped, merge_duplicates, readable_rows
 from gnas_molecular.split import PARTS, Parts
@@ -34,6 +35,7 @@ class Molecules:
         kind: Of the task.
         unit: Of the targets, empty if unknown.
         parts: Positions by part.
+        groups: Of each molecule, those that a split keeps together; empty where it leaves no choice (`column`, `time`).
         summary: What to tell of the data.
     """
 
@@ -44,6 +46,7 @@ class Molecules:
     kind: TaskKind
     unit: str
     parts: Parts
+    groups: tuple[Hashable, ...]
     summary: DataSummary
 
 
@@ -83,7 +86,18 @@ def load_molecules(options: MolecularData, base: Path) -> Molecules:
     parts, split_notes, warnings = partition(len(rows), scaffolds, rows.labels, kind, options.split, codes)
     notes += [*merge_notes, *split_notes, *_overlap_note(parts, scaffolds)]
     summary = _summary(table, rows, parts, skipped, notes, (*leak_warnings, *warnings), kind, targets, options)
-    return Molecules(name, rows.smiles, rows.labels, targets, kind, unit, parts, summary)
+    groups = _groups(rows, table, scaffolds, options.split)
+    return Molecules(name, rows.smiles, rows.labels, targets, kind, unit, parts, groups, summary)
+
+
+def _groups(rows: Rows, table: Table, scaffolds: list[str], split: Split) -> tuple[Hashable, ...]:
+    """What the split keeps together: scaffolds, groups of a column, or each molecule by itself."""
+    if split.kind == "group":
+        cells = table.column(split.column or "", "split.column")
+        return tuple(str(cells[i]) for i in rows.index)
+    if split.kind == "random":
+        return tuple(range(len(rows)))
+    return tuple(scaffolds) if split.kind in ("scaffold", "scaffold_balanced") else ()
 
 
 def _source(options: MolecularData, base: Path) -> tuple[Table, tuple[str, ...], str, str]:

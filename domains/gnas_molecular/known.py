@@ -53,17 +53,13 @@ PACKED_ENSEMBLE: Mapping[str, Value] = {
     "head": "packed_head",
     "members": 16,
     "part": 0.5,
+    "member_projection": 0,
     "head_width": 64,
 }
 """Perceptrons with weights of their own, each on half of the descriptors: what forests do, with networks."""
 
-FINGERPRINT_ENSEMBLE: Mapping[str, Value] = {
-    **PACKED_ENSEMBLE,
-    "fingerprints": 128,
-    "fingerprint_branch": "random_projection",
-    "dropout": 0.4,
-}
-"""The same with Morgan fingerprints, projected at random."""
+FINGERPRINT_ENSEMBLE: Mapping[str, Value] = {**PACKED_ENSEMBLE, "member_projection": 128, "dropout": 0.4}
+"""The same with Morgan fingerprints, which each member projects at random for itself."""
 
 GINE_ENSEMBLE: Mapping[str, Value] = {**DEFAULT_NETWORK, "depth": 2, "readout": "mean", "descriptors": 0} | {
     "raw_descriptors": True,
@@ -74,13 +70,10 @@ GINE_ENSEMBLE: Mapping[str, Value] = {**DEFAULT_NETWORK, "depth": 2, "readout": 
 }
 """GINE whose read-out and descriptors enter a head of eight members."""
 
-GINE_PACKED: Mapping[str, Value] = {**GINE_ENSEMBLE, "head": "packed_head", "part": 1.0}
+GINE_PACKED: Mapping[str, Value] = {**GINE_ENSEMBLE, "head": "packed_head", "part": 1.0, "member_projection": 0}
 """The same with members that have weights of their own."""
 
-GINE_FINGERPRINTS: Mapping[str, Value] = {**GINE_PACKED, "part": 0.5, "dropout": 0.3} | {
-    "fingerprints": 128,
-    "fingerprint_branch": "random_projection",
-}
+GINE_FINGERPRINTS: Mapping[str, Value] = {**GINE_PACKED, "part": 0.5, "member_projection": 128, "dropout": 0.3}
 """Atoms, descriptors and fingerprints together."""
 
 DMPNN: Mapping[str, Value] = {

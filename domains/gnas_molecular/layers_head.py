@@ -83,8 +83,11 @@ class PackedHead(nn.Module):
     method, doi:10.1109/34.709601; members computed as one product: Laurent et al. 2023, arXiv:2210.09184. Deviation:
     all members see all molecules.
 
+    Many sparse inputs may pass a random projection first, which is never trained and another one for each member: a
+    single projection that all members shared would lose the same for all of them.
+
     Args:
-        channels: Features of the inputs side by side.
+        channels: Features of the inputs side by side, projected ones not counted.
         width: Features of a hidden layer of one member.
         depth: Number of hidden layers, at least 1.
         activation: A class of `torch.nn` by name.
@@ -93,9 +96,13 @@ class PackedHead(nn.Module):
         norm: Whether the input passes a layer normalisation first.
         members: Number of members.
         part: Fraction of the inputs a member reads, above 0 and at most 1.
+        projected: Features of the last input, if that one is to be projected; 0 where none is.
+        projection: Features that each member's projection makes of them, all of which it reads.
+        scale: Standard deviation of such a feature for a row of length 1.
     """
 
     mask: Tensor
+    matrix: Tensor
 
     def __init__(
         self,
@@ -108,6 +115,9 @@ class PackedHead(nn.Module):
         norm: bool,
         members: int,
         part: float,
+        projected: int = 0,
+        projection: int = 0,
+        scale: float = 0.2,
     ) -> None:
         super().__init__()
         self.norm = nn.LayerNorm(channels) if norm else nn.Identity()
@@ -116,7 +126,13 @@ class PackedHead(nn.Module):
         read = math.ceil(part * channels)
         chosen = torch.rand(members, channels).argsort(1) < read
         # The mask scales what is read, so that a hidden unit starts with the spread it would have on all inputs.
-        self.register_buffer("mask", (chosen.float() * (channels / read) ** 0.5).unsqueeze(1))
+        size = ((channels + projection) / (read + projection)) ** 0.5
+        mask = torch.cat([chosen.float(), torch.ones(members, projection)], 1) * size
+        self.register_buffer("mask", mask.unsqueeze(1))
+        self.projection = projection
+        if projection:
+            self.register_buffer("matrix", torch.randn(projected, members * projection) * scale)
+        channels += projection
         self.weights, self.biases = nn.ParameterList(), nn.ParameterList()
         for _ in range(depth):
             bound = channels**-0.5
@@ -128,8 +144,12 @@ class PackedHead(nn.Module):
 
     def forward(self, *values: Tensor) -> Tensor:
         """Shape `(molecule, out)`; `(molecule, member, out)` while training."""
-        x = torch.cat(values, -1) if len(values) > 1 else values[0]
-        x = self.norm(x).unsqueeze(0) * self.mask
+        plain = values[:-1] if self.projection else values
+        x = self.norm(torch.cat(plain, -1) if len(plain) > 1 else plain[0]).unsqueeze(0)
+        if self.projection:
+            own = (values[-1] @ self.matrix).reshape(x.shape[1], -1, self.projection).transpose(0, 1)
+            x = torch.cat([x.expand(own.shape[0], -1, -1), own], -1)
+        x = x * self.mask
         for weight, bias in zip(self.weights, self.biases, strict=True):
             x = self.dropout(self.activation(torch.matmul(x, weight) + bias))
         outputs: Tensor = torch.matmul(x, self.last_weight) + self.last_bias

@@ -134,7 +134,12 @@ def _heads(n_targets: int) -> tuple[SimpleOp, ...]:
         SimpleOp("head", of, partial(_head, n_targets), plain, kinds, any_number),
         SimpleOp("shared_head", ensemble, partial(_shared_head, n_targets), several, kinds, any_number),
         SimpleOp(
-            "packed_head", ensemble, partial(_packed_head, n_targets), {**several, "part": 0.5}, kinds, any_number
+            "packed_head",
+            partial(_packed_type, n_targets),
+            partial(_packed_head, n_targets),
+            {**several, "part": 0.5, "projection": 0},
+            kinds,
+            any_number,
         ),
     )
 
@@ -240,6 +245,12 @@ def _ensemble_type(n_targets: int, inputs: tuple[TensorType, ...], params: Param
     if not 0 < float(str(part)) <= 1:
         raise InvalidShapeError("parameter", f"part={part}", "above 0 and at most 1")
     return _head_type(n_targets, inputs, params)
+
+
+def _packed_type(n_targets: int, inputs: tuple[TensorType, ...], params: Params) -> TensorType:
+    if whole(params, "projection") and len(inputs) < 2:
+        raise InvalidShapeError("inputs", f"{len(inputs)}", "2 or more, the last one to be projected")
+    return _ensemble_type(n_targets, inputs, params)
 
 
 def _gcn(inputs: tuple[TensorType, ...], params: Params) -> Layer:
@@ -370,4 +381,6 @@ def _shared_head(n_targets: int, inputs: tuple[TensorType, ...], params: Params)
 def _packed_head(n_targets: int, inputs: tuple[TensorType, ...], params: Params) -> Layer:
     from gnas_molecular.layers_head import PackedHead
 
-    return Layer(PackedHead, _head_arguments(n_targets, inputs, params))
+    projected = features(inputs[-1]) if params["projection"] else 0
+    plain = inputs[:-1] if projected else inputs
+    return Layer(PackedHead, {**_head_arguments(n_targets, plain, params), "projected": projected})

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from gnas.domain import Part
 
 PARTS: tuple[Part, Part, Part] = ("train", "validation", "test")
+LEARNT: tuple[Part, Part] = ("train", "validation")
 Positions = NDArray[np.int64]
 Fractions = tuple[float, float, float]
 

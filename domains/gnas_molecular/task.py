@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -18,6 +18,7 @@ from gnas.evaluate.recipe import Recipe
 from gnas.ops import Op, TensorType
 from gnas_molecular import featurise, metrics
 from gnas_molecular.options import Standardise, TaskKind
+from gnas_molecular.rotation import validation_blocks
 from gnas_molecular.scaling import DescriptorScaler, TargetScaler
 from gnas_molecular.store import MoleculeStore
 
@@ -44,6 +45,8 @@ class MoleculeTask:
         standardise: How molecules were standardised.
         stores: Raw data of each part; a sealed task has no `test`.
         smiles: Of each part.
+        groups: Group of each molecule of training and validation, which stay together when these are divided anew;
+            empty where the split leaves no choice.
         descriptor_scaler, target_scaler: Fitted on the training part.
     """
 
@@ -55,6 +58,7 @@ class MoleculeTask:
     standardise: Standardise
     stores: Mapping[Part, MoleculeStore]
     smiles: Mapping[Part, tuple[str, ...]]
+    groups: Mapping[Part, tuple[Hashable, ...]]
     descriptor_scaler: DescriptorScaler
     target_scaler: TargetScaler
     _cache: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
@@ -71,6 +75,7 @@ class MoleculeTask:
         standardise: Standardise,
         stores: Mapping[Part, MoleculeStore],
         smiles: Mapping[Part, tuple[str, ...]],
+        groups: Mapping[Part, tuple[Hashable, ...]],
     ) -> MoleculeTask:
         """The task of raw stores, scalers fitted on `stores["train"]`."""
         train = stores["train"]
@@ -84,6 +89,7 @@ class MoleculeTask:
             standardise=standardise,
             stores=stores,
             smiles=smiles,
+            groups=groups,
             descriptor_scaler=DescriptorScaler.fit(train.descriptors.numpy()),
             target_scaler=(
                 TargetScaler.fit(labels) if kind == "regression" else TargetScaler.identity(len(target_names))
@@ -135,9 +141,9 @@ class MoleculeTask:
 
     @property
     def recipe(self) -> Recipe:
-        """Default training recipe: smaller batches for smaller data, epochs compared by the mean of five."""
+        """Default training recipe: smaller batches for smaller data; the last epoch, not the luckiest, is kept."""
         n = len(self.stores["train"])
-        return Recipe(batch_size=32 if n < 1000 else 64 if n < 8000 else 128, smoothing=5)
+        return Recipe(batch_size=32 if n < 1000 else 64 if n < 8000 else 128, smoothing=5, keep="last")
 
     @property
     def memo(self) -> dict[Any, Any]:
@@ -182,6 +188,54 @@ class MoleculeTask:
     def merged(self) -> MoleculeTask:
         """The same task with validation joined to train; scalers are fitted anew. `validation` stays readable."""
         joined = self.stores["train"].joined(self.stores["validation"])
+        return self._with_parts({"train": joined}, {"train": self.smiles["train"] + self.smiles["validation"]}, {})
+
+    @property
+    def turns(self) -> int:
+        """How many divisions of the learning data `turned` knows."""
+        return 1 + len(self._blocks())
+
+    def turned(self, turn: int) -> MoleculeTask:
+        """The same task, other molecules of the learning data validating, whole groups of them; `test` stays.
+
+        Turn 0 is the task itself; after the last of `turns` it begins anew. Scalers are fitted anew.
+        """
+        turn %= self.turns
+        if not turn:
+            return self
+        key = ("turned", turn)
+        if key not in self._cache:
+            block = self._blocks()[turn - 1]
+            learning = self.stores["train"].joined(self.stores["validation"])
+            smiles, groups = (found["train"] + found["validation"] for found in (self.smiles, self.groups))
+            rest = np.setdiff1d(np.arange(len(learning)), block)
+            where: dict[Part, NDArray[np.int64]] = {"train": rest, "validation": block}
+            self._cache[key] = self._with_parts(
+                {part: learning.take(torch.from_numpy(rows)) for part, rows in where.items()},
+                {part: tuple(smiles[i] for i in rows) for part, rows in where.items()},
+                {part: tuple(groups[i] for i in rows) for part, rows in where.items()},
+            )
+        found: MoleculeTask = self._cache[key]
+        return found
+
+    def _blocks(self) -> list[NDArray[np.int64]]:
+        if "blocks" not in self._cache:
+            labels = self.stores["train"].labels.numpy()
+            self._cache["blocks"] = (
+                validation_blocks(self.groups["train"], self.size("validation"), labels, self.kind)
+                if self.groups
+                else []
+            )
+        blocks: list[NDArray[np.int64]] = self._cache["blocks"]
+        return blocks
+
+    def _with_parts(
+        self,
+        stores: Mapping[Part, MoleculeStore],
+        smiles: Mapping[Part, tuple[str, ...]],
+        groups: Mapping[Part, tuple[Hashable, ...]],
+    ) -> MoleculeTask:
+        """The same task with other molecules in some parts; scalers are fitted anew."""
         return MoleculeTask.of(
             name=self.name,
             kind=self.kind,
@@ -189,8 +243,9 @@ class MoleculeTask:
             metrics=self.metrics,
             summary=self.summary,
             standardise=self.standardise,
-            stores={**self.stores, "train": joined},
-            smiles={**self.smiles, "train": self.smiles["train"] + self.smiles["validation"]},
+            stores={**self.stores, **stores},
+            smiles={**self.smiles, **smiles},
+            groups={**self.groups, **groups} if groups else {},
         )
 
     def size(self, part: Part) -> int:

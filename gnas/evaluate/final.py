@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gnas.architecture import Architecture
-from gnas.domain import AnsweringTask, Part, Task
+from gnas.domain import AnsweringTask, Part, Task, at_turn
 from gnas.evaluate.candidate import derive_seed, explain, warm_up
 from gnas.evaluate.limits import Limits
 from gnas.evaluate.recipe import Recipe
@@ -32,12 +32,14 @@ class FinalJob:
         recipe: How to train.
         architecture: What to train; None for a baseline, which `row.name` names.
         space: Name of the space that builds it.
+        turn: Which division of the learning data it trains and validates on.
     """
 
     row: FinalRow
     recipe: Recipe
     architecture: Architecture | None = None
     space: str = ""
+    turn: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +104,9 @@ class FinalWork:
         return FinalResult(_with(job.row, seconds=seconds, reason=reason))
 
     def _baseline(self, job: FinalJob) -> FinalResult:
-        baseline = self.task.baselines[job.row.name]
-        parts = baseline.evaluate(self.task, job.row.seed, refit=self.refit)
+        task = at_turn(self.task, job.turn)
+        baseline = task.baselines[job.row.name]
+        parts = baseline.evaluate(task, job.row.seed, refit=self.refit)
         return FinalResult(
             _with(job.row, validation=_finite(parts.get("validation", {})), test=_finite(parts.get("test", {})))
         )
@@ -116,7 +119,7 @@ class FinalWork:
 
         from gnas.evaluate.train import deterministic, predict, train
 
-        task, space = self.task, self.spaces[job.space]
+        task, space = at_turn(self.task, job.turn), self.spaces[job.space]
         seed = derive_seed(job.recipe.seed, architecture.digest, "final", job.row.seed)
         with deterministic(seed):
             network = space.build(architecture)

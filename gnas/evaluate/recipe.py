@@ -20,6 +20,8 @@ class Recipe(BaseModel):
         patience: Epochs without a better validation value before stopping; None trains all epochs.
         smoothing: Epochs over whose validation values the mean is taken, an epoch's own and those just before it, where
             epochs are compared; 1 for none. A small validation part makes a single epoch's value a matter of luck.
+        keep: Whose weights and validation values count: `best`, the epoch that did best on validation, or `last`, where
+            a schedule that ends at zero has come to rest and a small validation part has no say.
         batch_size: Examples per step; halved when memory runs out.
         loss: `auto` (the task's own), `mse`, `mae`, `huber`, `bce`, `cross_entropy`.
         class_weights: `none` or `balanced`.
@@ -38,6 +40,7 @@ class Recipe(BaseModel):
     epochs: int = Field(default=40, ge=1)
     patience: int | None = Field(default=None, ge=1)
     smoothing: int = Field(default=1, ge=1)
+    keep: Literal["best", "last"] = "best"
     batch_size: int = Field(default=64, ge=1)
     loss: Literal["auto", "mse", "mae", "huber", "bce", "cross_entropy"] = "auto"
     class_weights: Literal["none", "balanced"] = "none"

@@ -30,10 +30,10 @@ OnEpoch = Callable[[int, float], None]
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """What a training gave. The network holds the weights of the best epoch.
+    """What a training gave. The network holds the weights of the epoch that the recipe keeps, by default the best.
 
     Attributes:
-        values: Validation metrics at the best epoch; empty where nothing was validated.
+        values: Validation metrics at that epoch; empty where nothing was validated.
         curve: Validation value of the objective after each epoch.
         epochs: Epochs trained; `best_epoch` of them led to the weights kept.
         seconds, cpu_seconds: Wall-clock and CPU seconds, validation included.
@@ -203,8 +203,10 @@ class _Run:
             if on_epoch is not None:
                 on_epoch(self.epochs, value)
             smoothed = fmean(self.curve[-recipe.smoothing :])
-            if best is None or self.objective.better(smoothed, reached):
+            better = best is None or self.objective.better(smoothed, reached)
+            if better or recipe.keep == "last":
                 best, self.values, self.best_epoch = weights, values, self.epochs
+            if better:
                 reached, stalled = smoothed, 0
             else:
                 stalled += 1

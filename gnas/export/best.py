@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gnas.domain import at_turn
 from gnas.errors import StudyError
 from gnas.export.report import FORMATS, ExportReport, Format, Origin
 from gnas.results import read_results
@@ -31,6 +32,7 @@ class Chosen:
         weights: File of its weights; None where they were not kept.
         origin: What the export tells of it.
         refit: Whether those weights were trained on validation data too.
+        turn: Which division of the learning data they were trained on.
     """
 
     trial: int
@@ -39,6 +41,7 @@ class Chosen:
     weights: Path | None
     origin: Origin
     refit: bool = False
+    turn: int = 0
 
 
 def export_best(
@@ -110,14 +113,16 @@ def choose(problem: Problem, out: Path, trial: int | None = None) -> Chosen:
             refit = problem.spec.final.refit
             notes = ("Its weights were trained on training and validation data together.",) if refit else ()
             origin = Origin(run, number, row.seed, row.validation, row.test, objective.name, notes)
-            return Chosen(number, architecture, row.seed, path, origin, refit)
+            turn = row.seed - problem.spec.seed if problem.spec.final.turns else 0
+            return Chosen(number, architecture, row.seed, path, origin, refit, turn)
     origin = Origin(run, number, evaluation.seed, evaluation.values, {}, objective.name)
     return Chosen(number, architecture, evaluation.seed, None, origin)
 
 
 def task_of(problem: Problem, chosen: Chosen) -> Task:
     """The task the weights were trained on: its scalers belong to them."""
-    return problem.task.merged() if chosen.refit else problem.task
+    task = at_turn(problem.task, chosen.turn)
+    return task.merged() if chosen.refit else task
 
 
 def restore(problem: Problem, chosen: Chosen) -> nn.Module:

@@ -169,6 +169,23 @@ class ToyTask:
         x, y = (torch.cat(pair) for pair in zip(self.data["train"], self.data["validation"], strict=True))
         return replace(self, data={**self.data, "train": (x, y)})
 
+    @property
+    def turns(self) -> int:
+        """The given division, and one for each further set of rows as large as validation."""
+        return 1 + len(self.data["train"][0]) // len(self.data["validation"][0])
+
+    def turned(self, turn: int) -> ToyTask:
+        """Another set of rows validates."""
+        x, y = (torch.cat(pair) for pair in zip(self.data["validation"], self.data["train"], strict=True))
+        n = len(self.data["validation"][0])
+        rows = torch.arange(len(x))
+        inside = rows // n == turn % self.turns
+        parts: dict[Part, tuple[Tensor, Tensor]] = {
+            "validation": (x[inside], y[inside]),
+            "train": (x[~inside], y[~inside]),
+        }
+        return replace(self, data={**self.data, **parts}) if turn % self.turns else self
+
     def size(self, part: Part) -> int:
         """Rows of a part."""
         return len(self._part(part)[0])

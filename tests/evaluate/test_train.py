@@ -72,6 +72,17 @@ def test_epochs_are_compared_by_their_smoothed_values(window: int) -> None:
     assert TASK.score("validation", predict(model, TASK, "validation"))["rmse"] == pytest.approx(result.values["rmse"])
 
 
+def test_the_last_epoch_is_kept_where_the_recipe_says_so() -> None:
+    model, straight = network(), network()
+    result = fit(model, epochs=12, learning_rate=0.05, schedule="constant", keep="last")
+    assert result.best_epoch == result.epochs == 12
+    assert result.values["rmse"] == result.curve[-1] > min(result.curve)
+    recipe = Recipe(epochs=12, batch_size=32, learning_rate=0.05, schedule="constant")
+    train(straight, TASK, recipe, objective=OBJECTIVE, seed=3, stop_after=12)
+    for p, q in zip(model.parameters(), straight.parameters(), strict=True):
+        assert torch.equal(p, q)
+
+
 def test_early_stopping_waits_for_patience() -> None:
     result = fit(network(), epochs=60, patience=3, learning_rate=0.1)
     assert result.epochs == result.best_epoch + 3 < 60

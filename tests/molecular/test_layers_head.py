@@ -78,3 +78,22 @@ def test_what_a_member_reads_is_kept_with_the_weights() -> None:
     other.load_state_dict(network.state_dict())
     x = torch.randn(3, 5)
     torch.testing.assert_close(other(x), network(x))
+
+
+def test_members_project_the_last_input_each_for_itself() -> None:
+    torch.manual_seed(0)
+    network = PackedHead(5, 8, 1, "ReLU", 0.0, 2, True, 3, 0.4, projected=40, projection=6).train()
+    plain, sparse = torch.randn(4, 5), torch.randn(4, 40, requires_grad=True)
+    assert network(plain, sparse).shape == (4, 3, 2)
+    assert network.matrix.shape == (40, 18) and not network.matrix.requires_grad
+    rank = []
+    for members in ((0,), (0, 1, 2)):
+        rows = torch.cat([network.matrix[:, 6 * member : 6 * member + 6] for member in members], 1)
+        rank.append(int(torch.linalg.matrix_rank(rows)))
+    assert rank == [6, 18]
+    (grad,) = torch.autograd.grad(network(plain, sparse)[0, 1].sum(), sparse)
+    inside = torch.linalg.lstsq(network.matrix[:, 6:12], grad[0].unsqueeze(1)).solution
+    torch.testing.assert_close(network.matrix[:, 6:12] @ inside, grad[0].unsqueeze(1))
+    assert float(grad[0].abs().max()) > 0 and not bool(grad[1:].any())
+    each = network(plain[:, :2], plain[:, 2:], sparse)
+    torch.testing.assert_close(network.eval()(plain, sparse), each.mean(1))

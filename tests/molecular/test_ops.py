@@ -215,6 +215,7 @@ def test_onnx_runtime_gives_the_same_for_other_numbers_of_atoms_bonds_and_molecu
         ("packed_head", (MOLECULES,), {"depth": 0}, "depth=0, expected 1 or more"),
         ("packed_head", (MOLECULES,), {"part": 0.0}, "part=0.0, expected above 0 and at most 1"),
         ("packed_head", (MOLECULES,), {"part": 1.5}, "part=1.5, expected above 0 and at most 1"),
+        ("packed_head", (MOLECULES,), {"projection": 8}, "received 1, expected 2 or more"),
     ],
 )
 def test_what_does_not_fit_is_refused(name: str, inputs: tuple[TensorType, ...], params: Params, message: str) -> None:

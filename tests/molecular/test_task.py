@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from gnas_molecular.featurise import model_inputs
+from gnas_molecular.standardise import scaffold
 
 from gnas.domain import Batch
 from gnas.errors import DataError, DivergedError, SpecError
@@ -154,3 +155,38 @@ def test_ops_default_network_and_files_come_with_the_task(tmp_path: Path) -> Non
     assert space == task.default_space and assignment
     assert "predict.py" in task.takeaway()
     assert set(task.baselines) == {"random forest", "gradient boosting"}
+
+
+@pytest.mark.parametrize("split", [{"kind": "random"}, {"kind": "group", "column": "plate"}])
+def test_turns_divide_the_learning_data_anew_by_whole_groups(tmp_path: Path, split: dict[str, str]) -> None:
+    columns = columns_of()
+    columns["plate"] = [f"plate {i // 2}" for i in range(60)]
+    task = task_of(tmp_path, columns, split={**split, "fractions": [0.6, 0.2, 0.2]})
+    learnt = set(task.smiles["train"] + task.smiles["validation"])
+    assert task.turns >= 3
+    assert task.turned(0) is task and task.turned(task.turns) is task
+    seen = set(task.smiles["validation"])
+    for turn in range(1, task.turns):
+        turned = task.turned(turn)
+        validation, train = set(turned.smiles["validation"]), set(turned.smiles["train"])
+        assert turned.smiles["test"] == task.smiles["test"]
+        assert validation | train == learnt and not validation & (train | seen)
+        assert not set(turned.groups["validation"]) & set(turned.groups["train"])
+        assert turned.target_scaler.mean[0] == pytest.approx(turned.targets("train").mean())
+        seen |= validation
+        value = dict(zip(task.smiles["train"], task.targets("train")[:, 0], strict=True))
+        expected = [value[smiles] for smiles in turned.smiles["validation"]]
+        np.testing.assert_array_equal(turned.targets("validation")[:, 0], expected)
+
+
+def test_scaffolds_are_what_a_scaffold_split_keeps_together(tmp_path: Path) -> None:
+    task = task_of(tmp_path, split={"kind": "scaffold_balanced"})
+    for part in ("train", "validation"):
+        assert task.groups[part] == tuple(scaffold(smiles) for smiles in task.smiles[part])
+
+
+def test_a_split_given_by_a_column_has_one_turn(tmp_path: Path) -> None:
+    columns = columns_of()
+    columns["part"] = ["train"] * 40 + ["validation"] * 10 + ["test"] * 10
+    task = task_of(tmp_path, columns, split={"kind": "column", "column": "part"})
+    assert task.turns == 1 and task.turned(5) is task
