@@ -63,6 +63,8 @@ def write_spec(folder: Path, dataset: str, split: int, options: argparse.Namespa
             "finalists": options.finalists,
             "seeds": options.retrainings,
             "default_network": options.default_network,
+            "turns": options.turns,
+            "refit": options.refit,
         },
         "workers": options.workers,
     }
@@ -175,6 +177,13 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=15, help="of a candidate while searching")
     parser.add_argument("--final-epochs", type=int, default=40, help="of finalists")
     parser.add_argument("--default-network", action=argparse.BooleanOptionalAction, default=True)
+    parser.add_argument(
+        "--turns",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="each retraining seed validates on other molecules",
+    )
+    parser.add_argument("--refit", action=argparse.BooleanOptionalAction, default=False, help="train on validation too")
     parser.add_argument("--finalists", type=int, default=3)
     parser.add_argument("--retrainings", type=int, default=3)
     parser.add_argument("--algorithm", default="bayes")

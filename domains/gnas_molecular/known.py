@@ -58,7 +58,12 @@ PACKED_ENSEMBLE: Mapping[str, Value] = {
 }
 """Perceptrons with weights of their own, each on half of the descriptors: what forests do, with networks."""
 
-FINGERPRINT_ENSEMBLE: Mapping[str, Value] = {**PACKED_ENSEMBLE, "member_projection": 128, "dropout": 0.4}
+FINGERPRINT_ENSEMBLE: Mapping[str, Value] = {
+    **PACKED_ENSEMBLE,
+    "member_projection": 128,
+    "head_width": 128,
+    "dropout": 0.4,
+}
 """The same with Morgan fingerprints, which each member projects at random for itself."""
 
 GINE_ENSEMBLE: Mapping[str, Value] = {**DEFAULT_NETWORK, "depth": 2, "readout": "mean", "descriptors": 0} | {

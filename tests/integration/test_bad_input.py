@@ -73,6 +73,12 @@ def test_unknown_baseline(tmp_path: Path) -> None:
     )
 
 
+def test_turns_of_a_split_that_leaves_no_choice(tmp_path: Path) -> None:
+    data = {"file": "molecules.csv", "targets": ["y"], "split": {"kind": "column", "column": "part"}}
+    content = spec(data=data, final={"turns": True})
+    refused(tmp_path, content, 2, "final.turns", "cannot be divided anew", "leave final.turns out")
+
+
 def test_unknown_device(tmp_path: Path) -> None:
     refused(tmp_path, spec(device="cuda:99"), 2, "spec.yaml:24: device", "'cuda:99'", "write device: cpu")
 
