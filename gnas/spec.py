@@ -87,7 +87,7 @@ class Final(_Section):
         baselines: Names, or `all`, or empty for none.
         default_network: Whether the domain's unsearched network is retrained beside them.
         random_search: Whether random search is run at equal cost and its finalists retrained likewise.
-        turns: Whether each retraining seed validates on other molecules, examples, … of the learning data (baselines
+        turns: Whether each retraining seed validates on other examples of the learning data (baselines
             too), so that the choice among finalists rests on more of them than one small validation part holds.
         refit: Whether the final trainings join validation to training data (baselines too).
     """

@@ -9,7 +9,7 @@ def blocks_of(keys: list[str], size: int) -> list[list[int]]:
 def test_blocks_are_disjoint_and_about_as_large_as_asked() -> None:
     found = blocks_of([str(i // 2) for i in range(60)], 10)
     assert len(found) == 6
-    assert sorted(sum(found, [])) == list(range(60))
+    assert sorted(i for block in found for i in block) == list(range(60))
     assert all(len(block) == 10 for block in found)
 
 
