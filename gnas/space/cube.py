@@ -56,38 +56,36 @@ def implies(a: Cube, b: Cube) -> bool:
     return all(name in known and known[name] <= codes for name, codes in b)
 
 
-class CubeEvaluator:
-    """Evaluates cubes on a batch of codes, each condition once.
+class Conditions:
+    """Cubes compiled to be evaluated on batches of codes, all at once.
 
     Args:
-        codes: Shape `(n, choice)`.
+        cubes: The cubes, repeated or not.
         index: Column of each choice.
         sizes: Number of values of each choice.
+
+    Attributes:
+        place: Row of each cube in what a call returns.
     """
 
-    def __init__(self, codes: NDArray[np.int16], index: Mapping[str, int], sizes: Mapping[str, int]) -> None:
-        self._columns = np.ascontiguousarray(codes.T)
-        self._index, self._sizes = index, sizes
-        self._atoms: dict[tuple[str, frozenset[int]], NDArray[np.bool_]] = {}
-        self._cubes: dict[Cube, NDArray[np.bool_]] = {}
+    def __init__(self, cubes: Iterable[Cube], index: Mapping[str, int], sizes: Mapping[str, int]) -> None:
+        self.place = {cube: i for i, cube in enumerate(dict.fromkeys(cubes))}
+        atoms = {atom: i for i, atom in enumerate(dict.fromkeys(atom for cube in self.place for atom in cube))}
+        self._columns = np.array([index[name] for name, _ in atoms], dtype=np.intp)
+        # NOTE: a table's last entry answers code −1, the inactive one.
+        self._tables = np.zeros((len(atoms), 1 + max(sizes.values(), default=0)), dtype=bool)
+        for row, (_, codes) in enumerate(atoms):
+            self._tables[row, list(codes)] = True
+        depth = max((len(cube) for cube in self.place), default=0)
+        self._parts: list[tuple[NDArray[np.intp], NDArray[np.intp]]] = []
+        for k in range(depth):
+            having = [(row, atoms[cube[k]]) for cube, row in self.place.items() if len(cube) > k]
+            self._parts.append((np.array([r for r, _ in having]), np.array([a for _, a in having])))
 
-    def __call__(self, cube: Cube) -> NDArray[np.bool_]:
-        """Where the cube holds; shape `(n,)`."""
-        known = self._cubes.get(cube)
-        if known is None:
-            known = np.ones(self._columns.shape[1], dtype=bool)
-            for atom in cube:
-                known = known & self._atom(atom)
-            self._cubes[cube] = known
-        return known
-
-    def _atom(self, atom: tuple[str, frozenset[int]]) -> NDArray[np.bool_]:
-        known = self._atoms.get(atom)
-        if known is None:
-            name, codes = atom
-            # NOTE: the table's last entry answers code −1, the inactive one.
-            table = np.zeros(self._sizes[name] + 1, dtype=bool)
-            table[list(codes)] = True
-            known = table[self._columns[self._index[name]]]
-            self._atoms[atom] = known
-        return known
+    def __call__(self, codes: NDArray[np.int16]) -> NDArray[np.bool_]:
+        """Where each cube holds, shape `(cube, n)`, for `codes` of shape `(n, choice)`."""
+        atoms = self._tables[np.arange(len(self._tables))[:, None], codes.T[self._columns]]
+        found = np.ones((len(self.place), len(codes)), dtype=bool)
+        for rows, atom in self._parts:
+            found[rows] &= atoms[atom]
+        return found

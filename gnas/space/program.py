@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, reduce
 from threading import Lock
 
 import numpy as np
@@ -25,19 +25,14 @@ from gnas.architecture import (
     label_words,
 )
 from gnas.canonical import canonical_digests, group_rows
-from gnas.space.cube import ALWAYS, Cube, CubeEvaluator
+from gnas.space.cube import ALWAYS, Cube
 from gnas.space.protocol import Choice, Codes
 from gnas.space.pruned import Graphs, needed
 from gnas.space.tree import AssignmentTree
-
-Wire = tuple[tuple[Cube, int], ...]
-"""Which supernode an input reads: alternatives that exclude each other; none holding, the input is absent."""
+from gnas.space.wiring import LabelTables, Wire, Wiring
 
 Label = tuple[str, tuple[tuple[str, Value], ...]]
 """Op and parameters of a node."""
-
-_FEW = 128
-"""So many rows are looked up one by one."""
 
 _NEW_LABEL = Lock()
 """Spaces may be used from several threads; kept out of the instances so that they can be pickled."""
@@ -141,31 +136,43 @@ class Program:
 
     def graphs(self, codes: Codes, bypass: bool = True) -> Graphs:
         """The pruned graphs of `codes`, shape `(n, choice)`; without `bypass`, `identity` nodes stay in their place."""
-        holds = CubeEvaluator(codes, self._index, self._sizes)
+        codes = np.asarray(codes, dtype=np.int16)
         n, size = len(codes), len(self.nodes)
-        labels = np.full((size, n), -1, dtype=np.int32)
+        present, sources = self._wiring(codes)
+        labels = self._label_tables(codes, present)
+        for i in np.flatnonzero(~self._label_tables.covered).tolist():
+            labels[i] = self._label_column(i, codes, present[i])
+        vanishing, bypassed = self._flags()
+        alive_if_fed = present & ~vanishing[labels]
+        passing = alive_if_fed & bypassed[labels] if bypass and any(self._bypassed) else None
         # NOTE: the last row answers index −1 (no node): it stays −1.
         stands_for = np.full((size + 1, n), -1, dtype=np.int32)
         rows = np.arange(n)
+        wire_of = iter(zip(self._wiring.fixed, sources, strict=True))
         reads: list[tuple[NDArray[np.int32], ...]] = []
         for i, node in enumerate(self.nodes):
-            present = holds(node.when)
-            labels[i] = np.where(present, self._label_column(i, codes, present), -1)
-            wires = tuple(self._follow(wire, holds, stands_for, rows) for wire in node.wires)
-            vanishing, bypassed = self._flags()
-            alive = present & ~vanishing[labels[i]]
+            wires = tuple(_followed(*next(wire_of), stands_for, rows) for _ in node.wires)
+            alive = alive_if_fed[i]
             if wires:
-                alive &= np.logical_or.reduce([w >= 0 for w in wires])
-            stands_for[i] = np.where(alive, i, -1)
-            passes = alive & bypassed[labels[i]]
-            if bypass and wires and passes.any():
-                passes &= np.sum([w >= 0 for w in wires], axis=0) == 1
-                stands_for[i] = np.where(passes, np.max(wires, axis=0), stands_for[i])
+                alive = alive & (reduce(np.maximum, wires) >= 0)
+            np.copyto(stands_for[i], np.int32(i), where=alive)
+            if passing is not None and wires and passing[i].any():
+                passes = alive & passing[i] & (np.sum([w >= 0 for w in wires], axis=0) == 1)
+                np.copyto(stands_for[i], reduce(np.maximum, wires), where=passes)
             reads.append(wires)
-        outputs = tuple(self._follow(wire, holds, stands_for, rows) for wire in self.outputs)
+        outputs = tuple(_followed(*next(wire_of), stands_for, rows) for _ in self.outputs)
         complete = np.logical_and.reduce([o >= 0 for o in outputs])
         outputs = tuple(np.where(complete, o, np.int32(-1)) for o in outputs)
         return Graphs(needed(size, reads, outputs, rows), labels, tuple(reads), outputs)
+
+    @cached_property
+    def _wiring(self) -> Wiring:
+        wires = [*(wire for node in self.nodes for wire in node.wires), *self.outputs]
+        return Wiring([node.when for node in self.nodes], wires, self._index, self._sizes)
+
+    @cached_property
+    def _label_tables(self) -> LabelTables:
+        return LabelTables(self.choices, self.label_choices, self._label_id)
 
     def live_choices(self, codes: Codes, graphs: Graphs | None = None) -> NDArray[np.bool_]:
         """Which active choices have a say in the pruned graph; shape `(n, choice)`.
@@ -197,17 +204,6 @@ class Program:
             for names, here in zip(labels, cubes, strict=True)
         ]
 
-    def _follow(
-        self, wire: Wire, holds: CubeEvaluator, stands_for: NDArray[np.int32], rows: NDArray[np.int64]
-    ) -> NDArray[np.int32]:
-        if len(wire) == 1 and wire[0][0] == ALWAYS:
-            column: NDArray[np.int32] = stands_for[wire[0][1]]
-            return column
-        source = np.full(len(rows), -1, dtype=np.int32)
-        for cube, node in wire:
-            source[holds(cube)] = node
-        return stands_for[source, rows]
-
     def _label_column(self, i: int, codes: Codes, present: NDArray[np.bool_]) -> NDArray[np.int32]:
         """Label indices of one supernode, each combination of the choices it depends on evaluated once."""
         names = self.label_choices[i]
@@ -219,10 +215,6 @@ class Program:
             column[where] = self._label_id(i, ())
             return column
         picked = codes[:, [self._index[name] for name in names]].astype(np.int64) + 1
-        if len(where) <= _FEW:
-            rows = (picked[where] - 1).tolist()
-            column[where] = [self._label_id(i, tuple(row)) for row in rows]
-            return column
         radices = [self._sizes[name] + 1 for name in names]
         key = np.zeros(len(codes), dtype=np.int64)
         span = 1
@@ -347,6 +339,14 @@ class Program:
         ordered = max([len(self.outputs), *(len(n.wires) for n in self.nodes if n.ordered)])
         unordered = max((len(n.wires) for n in self.nodes), default=0)
         return np.uint8 if ordered <= 8 and unordered < 256 else np.uint64
+
+
+def _followed(
+    fixed: int, sources: NDArray[np.int32], stands_for: NDArray[np.int32], rows: NDArray[np.int64]
+) -> NDArray[np.int32]:
+    """What a wire reads once dead and bypassed supernodes are left out, −1 for nothing; shape `(n,)`."""
+    found: NDArray[np.int32] = stands_for[fixed] if fixed >= 0 else stands_for[sources, rows]
+    return found
 
 
 def _connect(

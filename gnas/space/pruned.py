@@ -52,6 +52,10 @@ def needed(
     for output in outputs:
         needed[output, rows] = True
     for i in range(size - 1, -1, -1):
+        if not reads[i]:
+            continue
+        here = needed[i]
+        everywhere = here.all()
         for source in reads[i]:
-            needed[np.where(needed[i], source, -1), rows] = True
+            needed[source if everywhere else np.where(here, source, -1), rows] = True
     return needed[:size]
