@@ -24,14 +24,12 @@ def code_features(choices: tuple[Choice, ...], codes: Codes) -> tuple[Floats, tu
     """
     varying = [i for i, choice in enumerate(choices) if len(choice.values) > 1]
     ordered = [i for i in varying if choices[i].ordinal]
-    parts = []
-    for i in varying:
-        if not choices[i].ordinal:
-            onehot = codes[:, i : i + 1] == np.arange(len(choices[i].values))[None, :]
-            parts.append(onehot.astype(np.float64))
+    free = [i for i in varying if not choices[i].ordinal]
     blocks = []
-    if parts:
-        blocks.append(np.concatenate(parts, axis=1) / np.sqrt(len(parts)))
+    if free:
+        sizes = [len(choices[i].values) for i in free]
+        asked = np.concatenate([np.arange(size) for size in sizes])
+        blocks.append((codes[:, np.repeat(free, sizes)] == asked) / np.sqrt(len(free)))
     if ordered:
         top = np.array([len(choices[i].values) - 1 for i in ordered])
         positions = np.where(codes[:, ordered] < 0, 0.5, codes[:, ordered] / top)

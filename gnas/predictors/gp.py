@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import Self, cast
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve, solve_triangular
 from scipy.optimize import minimize
 
@@ -177,10 +178,12 @@ class GaussianProcess:
         beliefs = self.believe(x)
         return beliefs.mean, np.sqrt(beliefs.variance)
 
-    def believe(self, x: Floats) -> Beliefs:
-        """Mean and variance at `x`, ready for further conditioning."""
-        cross = covariance(self.hyper, self.slices, self.x, x)
-        whitened = solve_triangular(self.chol, cross, lower=True, check_finite=False)
+    def believe(self, x: Floats | NDArray[np.float32]) -> Beliefs:
+        """Mean and variance at `x`, in its precision, ready for further conditioning."""
+        x = cast(Floats, x)
+        known, chol = self.x.astype(x.dtype, copy=False), self.chol.astype(x.dtype, copy=False)
+        cross = covariance(self.hyper, self.slices, known, x)
+        whitened = solve_triangular(chol, cross, lower=True, check_finite=False)
         variance = np.maximum(self.prior_variance - (whitened**2).sum(axis=0), 1e-12)
         return Beliefs(self, x, cross.T @ self.alpha, variance, whitened)
 

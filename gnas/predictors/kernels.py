@@ -7,6 +7,7 @@ Source: Rasmussen and Williams, "Gaussian Processes for Machine Learning", 2006,
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -41,8 +42,8 @@ def distances(a: Floats, b: Floats, slices: Sequence[slice]) -> Floats:
     for i, part in enumerate(slices):
         x, y = a[:, part], b[:, part]
         np.matmul(-2.0 * x, y.T, out=out[i])
-        out[i] += (x * x).sum(axis=1)[:, None]
-        out[i] += (y * y).sum(axis=1)[None, :]
+        out[i] += np.einsum("ij,ij->i", x, x)[:, None]
+        out[i] += np.einsum("ij,ij->i", y, y)
     np.maximum(out, 0.0, out=out)
     return np.sqrt(out, out=out)
 
@@ -54,7 +55,8 @@ def value(kind: Kind, d: Floats, scale: float) -> Floats:
         q *= -0.5 / scale**2
         np.exp(q, out=q)
         return q
-    r = d * (-np.sqrt(3.0) / scale)
+    # NOTE: a scalar of numpy's would turn single precision into double.
+    r = d * (-math.sqrt(3.0) / scale)
     e: Floats = np.exp(r)
     e -= r * e
     return e

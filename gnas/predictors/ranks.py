@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import ndtri
-from scipy.stats import rankdata
 
 from gnas.predictors.protocol import Vector
 
@@ -17,7 +16,9 @@ _NODES = _NODES / _NODES.std()
 
 def rank_gaussian(values: Vector) -> Vector:
     """Normal quantiles of the ranks of `values`, −∞ allowed, shape `(n,)`; ties share their mean rank."""
-    z: Vector = ndtri((rankdata(values) - 0.5) / len(values))
+    _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
+    ranks = np.cumsum(counts) - 0.5 * (counts - 1)
+    z: Vector = ndtri((ranks - 0.5) / len(values))[place]
     return z
 
 

@@ -29,7 +29,7 @@ from gnas.predictors.gp import cholesky
 from gnas.predictors.kernels import Floats
 from gnas.predictors.protocol import Vector
 from gnas.searchers.evolve import evolved
-from gnas.searchers.history import encode_rows, evaluated_rows, ranked, remembered
+from gnas.searchers.history import encode_rows, evaluated_rows, ranked, remembered, row_keys
 from gnas.searchers.options import require
 from gnas.searchers.outlook import Encoder, Evidence, Model, Outlook, log_feasibility, outlook
 from gnas.searchers.pool import Pool, whole_space
@@ -123,7 +123,7 @@ class BayesianOptimisation:
     ) -> Codes:
         """The pool with its shortlist evolved under the acquisition of the graphs."""
         study = proposals.study
-        taken = frozenset(row.tobytes() for row in np.concatenate([evaluated_rows(study), model.pending]))
+        taken = frozenset([*row_keys(evaluated_rows(study)), *row_keys(model.pending)])
         found = evolved(
             study.space,
             pool[:shortlist],
@@ -199,10 +199,14 @@ class BayesianOptimisation:
         mutated = [steps[0][2 * share :], steps[1][share:], steps[2]]
         crossed = space.cross_codes(near[:share], near[::-1][:share], rng)
         uniform = space.sample_codes(rng, self.pool - 6 * share)
-        rows = np.unique(np.concatenate([*mutated, crossed, uniform]), axis=0).astype(np.int16)
+        rows: Codes = np.concatenate([*mutated, crossed, uniform])
         pending = encode_rows(space, [architecture.assignment for architecture in study.pending])
-        taken = {row.tobytes() for row in np.concatenate([evaluated_rows(study), pending])}
-        return rows[[row.tobytes() not in taken for row in rows]]
+        taken = {*row_keys(evaluated_rows(study)), *row_keys(pending)}
+        first: dict[bytes, int] = {}
+        for i, key in enumerate(row_keys(rows)):
+            if key not in taken:
+                first.setdefault(key, i)
+        return rows[list(first.values())]
 
 
 def _space_filling(proposals: Proposals, rng: np.random.Generator) -> list[Architecture]:

@@ -64,6 +64,12 @@ def evaluated_rows(study: StudyView) -> Codes:
     return rows
 
 
+def row_keys(codes: Codes) -> list[bytes]:
+    """The bytes of each row of `codes`, shape `(n, choice)`: equal where rows are."""
+    text, width = np.ascontiguousarray(codes, dtype=np.int16).tobytes(), 2 * codes.shape[1]
+    return [text[start : start + width] for start in range(0, len(codes) * width, width or 1)] or [b""] * len(codes)
+
+
 def remembered(fingerprint: str, codes: Codes, features: Callable[[Codes], NDArray[np.float64]]) -> NDArray[np.float64]:
     """`features(codes)`, shape `(n, column)`, row by row from memory where a row was met lately.
 
@@ -72,11 +78,11 @@ def remembered(fingerprint: str, codes: Codes, features: Callable[[Codes], NDArr
         codes: Rows, `(n, choice)`.
         features: Rows of codes to features.
     """
-    keys = [(fingerprint, row.tobytes()) for row in codes]
+    keys = [(fingerprint, key) for key in row_keys(codes)]
     new = {key: i for i, key in enumerate(keys) if key not in _features}
     if new:
         _features.update(zip(new, features(codes[list(new.values())]), strict=True))
-    out = np.stack([_features[key] for key in keys]) if keys else features(codes)
+    out = np.concatenate([_features[key] for key in keys]).reshape(len(keys), -1) if keys else features(codes)
     while len(_features) > _FEATURES_SIZE:
         _features.popitem(last=False)
     return out

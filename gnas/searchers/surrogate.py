@@ -71,9 +71,9 @@ def _latent(labels: Vector, ranks: bool) -> Vector:
 
 
 def _fit(x: Floats, slices: Sequence[slice], labels: Vector, ranks: bool) -> _Fit:
-    key = (x.tobytes(), labels.tobytes(), ranks, tuple((part.start, part.stop) for part in slices))
+    key = (labels.tobytes(), ranks, tuple((part.start, part.stop) for part in slices))
     fit = _memo.get(key)
-    if fit is None:
+    if fit is None or not np.array_equal(fit.x[: len(x)], x):
         z = _latent(labels, ranks)
         some: NDArray[np.intp] = np.arange(len(z))
         if len(z) > _MOST_FITTED:

@@ -13,10 +13,10 @@ from gnas.errors import SpaceError
 from gnas.space.cube import ALWAYS, Cube, both, make_cube, negate
 from gnas.space.marks import MarkedDict, check_keys, suggestion
 from gnas.space.ops_of_steps import add_op
-from gnas.space.program import Wire
 from gnas.space.scope import Scope, guard
 from gnas.space.sources import subset_sizes, subset_wires
 from gnas.space.values import read_term
+from gnas.space.wiring import Wire
 
 DAG_KEYS = ("nodes", "node", "edge", "join", "inputs", "output")
 

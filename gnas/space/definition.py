@@ -10,11 +10,12 @@ from gnas.errors import SpaceError
 from gnas.space.constraints import Constraint, read_constraints, structural_choices
 from gnas.space.cube import ALWAYS
 from gnas.space.marks import MarkedDict, MarkedList, check_keys, load_marked
-from gnas.space.program import Program, Supernode, Term, Wire
+from gnas.space.program import Program, Supernode, Term
 from gnas.space.scope import Registry, Scope
 from gnas.space.sources import read_sources
 from gnas.space.steps import Expander
 from gnas.space.values import declare_choices
+from gnas.space.wiring import Wire
 
 KEYS = ("name", "description", "source", "inputs", "choices", "cells", "graph", "output", "constraints")
 

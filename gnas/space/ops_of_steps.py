@@ -9,9 +9,10 @@ from gnas.architecture import Value
 from gnas.errors import SpaceError
 from gnas.space.cube import ALWAYS, Cube, make_cube
 from gnas.space.marks import MarkedDict, accepted_names, suggestion
-from gnas.space.program import Supernode, Term, Wire
+from gnas.space.program import Supernode, Term
 from gnas.space.scope import Scope, join, text_of
 from gnas.space.values import read_term
+from gnas.space.wiring import Wire
 
 OP_KEYS = ("op", "by_op", "ordered")
 _Param = tuple[str, Cube, Term]

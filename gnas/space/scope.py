@@ -11,9 +11,10 @@ from gnas.architecture import Scalar, Value
 from gnas.errors import SpaceError
 from gnas.space.cube import ALWAYS, Cube, both, negate
 from gnas.space.marks import accepted_names, suggestion
-from gnas.space.program import Supernode, Wire
+from gnas.space.program import Supernode
 from gnas.space.protocol import Choice
 from gnas.space.tree import is_among
+from gnas.space.wiring import Wire
 
 MAX_ALTERNATIVES = 20_000
 

@@ -10,9 +10,9 @@ from typing import Any
 from gnas.errors import SpaceError
 from gnas.space.cube import ALWAYS, Cube, make_cube
 from gnas.space.marks import MarkedDict, MarkedList, accepted_names, check_keys, suggestion
-from gnas.space.program import Wire
 from gnas.space.scope import Scope, guard, text_of
 from gnas.space.values import read_term, value_list, when_cube
+from gnas.space.wiring import Wire
 
 ACCEPTED = (
     "a name, a list, {choice: […]}, {subset: […], size: k}, {optional: name}, {use: name, when: {…}}, "

@@ -12,10 +12,10 @@ from gnas.space.cube import ALWAYS, Cube, make_cube
 from gnas.space.dag import expand_dag
 from gnas.space.marks import MarkedDict, MarkedList, accepted_names, check_keys, suggestion
 from gnas.space.ops_of_steps import add_op
-from gnas.space.program import Wire
 from gnas.space.scope import Scope, guard, join, text_of
 from gnas.space.sources import read_sources
 from gnas.space.values import declare_choices, read_term, when_cube
+from gnas.space.wiring import Wire
 
 KINDS = ("op", "repeat", "group", "either", "cell", "dag")
 COMMON = ("name", "from", "when")

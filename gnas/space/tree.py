@@ -40,6 +40,11 @@ class _Branch:
         """Assignments in all."""
         return sum(self.counts)
 
+    @cached_property
+    def shares(self) -> NDArray[np.float64]:
+        """Share of the assignments in each class and those before it."""
+        return np.cumsum([count / self.count for count in self.counts])
+
 
 @dataclass(frozen=True)
 class _Part:
@@ -118,7 +123,7 @@ class AssignmentTree:
                     self._sample(rest, codes, rows, rng)
                 continue
             everyone = np.arange(n) if rows is None else rows
-            shares = np.cumsum([c / branch.count for c in branch.counts])
+            shares = branch.shares
             taken = np.minimum(np.searchsorted(shares, rng.random(n), side="right"), len(shares) - 1)
             for k, (values, rest) in enumerate(branch.classes):
                 here = everyone[taken == k]

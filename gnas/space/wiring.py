@@ -1,4 +1,4 @@
-"""What of a compiled graph stands in the codes alone, for many rows at once: presence, sources and labels of supernodes."""
+"""What the codes alone tell of a compiled graph, for many rows at once: presence, sources, labels of supernodes."""
 
 from __future__ import annotations
 
