@@ -56,7 +56,10 @@ def write_spec(folder: Path, dataset: str, split: int, options: argparse.Namespa
         },
         # A limit on size keeps a candidate's training to about half a minute on one core; it binds both searches.
         "constraints": {"macs": options.macs},
-        "budget": {"minutes": options.minutes, "trial_minutes": 2},
+        "budget": (
+            {"minutes": options.minutes} if options.cpu_minutes is None else {"cpu_minutes": options.cpu_minutes}
+        )
+        | {"trial_minutes": 4},
         "search": {"algorithm": options.algorithm, "epochs": options.epochs},
         "recipe": {"epochs": options.final_epochs},
         "final": {
@@ -173,6 +176,7 @@ def main() -> None:
     parser.add_argument("--datasets", nargs="+", default=list(DATASETS), choices=list(DATASETS))
     parser.add_argument("--splits", type=int, default=3, help="split seeds 0, 1, …")
     parser.add_argument("--minutes", type=float, default=3.0, help="of search; random search gets the same again")
+    parser.add_argument("--cpu-minutes", type=float, help="of the search's trainings, in the stead of --minutes")
     parser.add_argument("--macs", type=float, default=4e6, help="largest candidate, multiply-accumulates a molecule")
     parser.add_argument("--epochs", type=int, default=15, help="of a candidate while searching")
     parser.add_argument("--final-epochs", type=int, default=40, help="of finalists")

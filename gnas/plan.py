@@ -212,6 +212,7 @@ def _estimate(problem: Problem, checked: list[SampleCheck], baseline_seconds: Ma
     search = min(
         math.inf if budget.trials is None else trial * math.ceil(budget.trials / workers),
         math.inf if budget.minutes is None else budget.minutes * 60,
+        math.inf if budget.cpu_minutes is None else budget.cpu_minutes * 60 / workers,
     )
     random_search = search if final.random_search else 0.0
     networks = final.finalists * (2 if final.random_search else 1) + (1 if final.default_network else 0)

@@ -137,7 +137,7 @@ class _Run:
     def _search(self, search: Study, random: Study, executor: Executor[Job, Evaluation]) -> None:
         spec = self.problem.spec
         measured = spec.search.measure_latency or any(c.name == "latency_ms" for c in self.problem.constraints)
-        minutes = spec.budget.minutes
+        budget = spec.budget
         stage = SearchStage(
             name="search",
             study=search,
@@ -145,7 +145,11 @@ class _Run:
             executor=executor,
             recipe=self.problem.search_recipe,
             seed=spec.seed,
-            budget=StageBudget(trials=spec.budget.trials, seconds=None if minutes is None else minutes * 60),
+            budget=StageBudget(
+                trials=budget.trials,
+                seconds=None if budget.minutes is None else budget.minutes * 60,
+                cpu_seconds=None if budget.cpu_minutes is None else budget.cpu_minutes * 60,
+            ),
             ledger=self.ledger,
             progress=self.progress,
             measure=latency_measure(self.problem.space, self.problem.task.sealed(), self.out) if measured else None,

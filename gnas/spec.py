@@ -43,19 +43,21 @@ class Budget(_Section):
     Attributes:
         trials: Evaluations, infeasible ones not counted.
         minutes: Wall-clock minutes of the search stage, summed over resumptions.
+        cpu_minutes: CPU minutes of the search's trainings: what else runs on the machine then cuts no search short.
         trial_minutes: Wall-clock limit of one evaluation; one that passes it is recorded as failed.
         trial_memory_mb: Memory limit of one evaluation, in mebibytes; likewise.
     """
 
     trials: int | None = Field(default=None, ge=1)
     minutes: float | None = Field(default=None, gt=0)
+    cpu_minutes: float | None = Field(default=None, gt=0)
     trial_minutes: float = Field(default=10.0, gt=0)
     trial_memory_mb: float = Field(default=4096.0, gt=0)
 
     @model_validator(mode="after")
     def _ends(self) -> Self:
-        if self.trials is None and self.minutes is None:
-            raise ValueError("the search would never end: give trials, minutes or both")
+        if self.trials is None and self.minutes is None and self.cpu_minutes is None:
+            raise ValueError("the search would never end: give trials, minutes or cpu_minutes, or several of them")
         return self
 
 

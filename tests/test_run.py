@@ -228,6 +228,19 @@ def test_a_time_budget_ends_both_searches(tmp_path: Path) -> None:
     assert "CPU seconds" in results.protocol["random search at equal cost"]
 
 
+def test_a_budget_of_cpu_time_ends_both_searches(tmp_path: Path) -> None:
+    space = ToySpace(ops=("relu", "tanh"), depth=3)
+    problem = toy_problem(space, final={**FINAL, "baselines": []}, budget={"cpu_minutes": 0.002})
+    results = run(problem, tmp_path)
+    limit = 0.12
+    for study in ("search", "random"):
+        spent = [evaluation.cpu_seconds for evaluation in read_evaluations(tmp_path / JOURNAL, study)]
+        assert 0 < len(spent) < space.count()
+        assert sum(spent[:-1]) < limit <= sum(spent)
+        limit = sum(spent)
+    assert "CPU seconds" in results.protocol["random search at equal cost"]
+
+
 def test_searchers_never_see_the_test_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[Any] = []
 
