@@ -12,12 +12,15 @@ from numpy.typing import NDArray
 from gnas.errors import SpaceError
 from gnas.evaluation import Evaluation
 from gnas.predictors.features import extractor_of_space
+from gnas.predictors.graphs import GraphSpace
 from gnas.space.protocol import Codes, Space
 
 Floats32 = NDArray[np.float32]
 
 MOST_CLASSES = 100_000
 _MOST_ASSIGNMENTS = 400_000
+_MOST_DECODED = 8192
+"""Assignments of a space that decodes one after the other."""
 _CHUNK = 8192
 _MEMO_SIZE = 2
 
@@ -63,7 +66,10 @@ _pools: OrderedDict[str, Pool | None] = OrderedDict()
 
 
 def whole_space(space: Space) -> Pool | None:
-    """All classes of a space, remembered; None if there are more than 100,000, or none that features tell apart."""
+    """All classes of a space, remembered; None if there are more than 100,000, or none that features tell apart.
+
+    A space that makes no graphs in batches (`GraphSpace`) is enumerated up to 8,192 assignments.
+    """
     if space.fingerprint not in _pools:
         _pools[space.fingerprint] = _enumerated(space)
         if len(_pools) > _MEMO_SIZE:
@@ -73,7 +79,8 @@ def whole_space(space: Space) -> Pool | None:
 
 def _enumerated(space: Space) -> Pool | None:
     try:
-        if space.count() > _MOST_ASSIGNMENTS or not extractor_of_space(space).names:
+        most = _MOST_ASSIGNMENTS if isinstance(space, GraphSpace) else _MOST_DECODED
+        if space.count() > most or not extractor_of_space(space).names:
             return None
     except SpaceError:
         return None
