@@ -116,8 +116,7 @@ class ModelSpace:
 
     def bypassed(self, codes: Codes) -> Mask:
         """Which bypasses rows take; `(n, choice)` to `(n, bypass)`."""
-        found: Mask = codes[:, self._bypass] == 1
-        return found
+        return codes[:, self._bypass].astype(np.bool_)
 
     def widths(self, codes: Codes) -> NDArray[np.int64]:
         """How many channels of each group rows keep; `(n, choice)` to `(n, group)`."""
@@ -159,7 +158,7 @@ class ModelSpace:
     def contains_codes(self, codes: Codes) -> NDArray[np.bool_]:
         """Which rows are valid; shape `(n,)`."""
         codes = np.asarray(codes)
-        good: Mask = ((codes >= 0) & (codes < self._moves.sizes)).all(axis=1)
+        good: Mask = np.logical_and.reduce((codes >= 0) & (codes < self._moves.sizes), axis=1)
         good[good] = self._lives(codes[good])
         return good
 
@@ -206,7 +205,7 @@ class ModelSpace:
 
     def count(self) -> int:
         """Exact number of valid assignments."""
-        return self.decisions.count * prod(self._moves.sizes[len(self._open) :].tolist())
+        return self.decisions.count * prod(len(choice.values) for choice in self._choices[len(self._open) :])
 
     def encode(self, assignment: Mapping[str, Value]) -> Codes:
         """Row of codes of an assignment, shape `(choice,)`.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
@@ -69,7 +69,7 @@ class ToyModel:
         return Architecture(tuple(nodes), outputs, assignment).pruned()
 
     @staticmethod
-    def _passed(bypass: Unit | None, values: dict[str, object]) -> bool:
+    def _passed(bypass: Unit | None, values: Mapping[str, object]) -> bool:
         return bypass is not None and values[bypass.name] == ON
 
     def build(self, architecture: Architecture) -> nn.Module:
