@@ -1,8 +1,10 @@
 """What the engine does around a candidate: ask, build, count, store. Without training and export.
 
 Run `OMP_NUM_THREADS=1 python bench/overhead.py`. A study on molecular/default is filled to `--trials` evaluations of
-random architectures with made-up values; then the next candidates are timed stage by stage, in milliseconds. Steps at
-which hyper-parameters are fitted anew (at every quarter more of evaluations) count like all others.
+random architectures with made-up values, whose networks are built and counted as in a run; then the next candidates are
+timed stage by stage, in milliseconds. Steps at which hyper-parameters are fitted anew (at every quarter more of
+evaluations) count like all others. With `--restarted` the costs of layers met before are forgotten, as in a process that
+has just begun.
 """
 
 from __future__ import annotations
@@ -44,11 +46,12 @@ def main() -> None:
     parser.add_argument("--trials", type=int, default=200, help="evaluations already in the study")
     parser.add_argument("--repeats", type=int, default=25, help="candidates timed")
     parser.add_argument("--algorithm", default="bayes")
+    parser.add_argument("--restarted", action="store_true", help="forget the costs of layers met before")
     options = parser.parse_args()
     torch.set_num_threads(1)
     busy = [os.getloadavg()[0]]
     with tempfile.TemporaryDirectory() as folder:
-        times = measure(Path(folder), options.trials, options.repeats, options.algorithm)
+        times = measure(Path(folder), options.trials, options.repeats, options.algorithm, options.restarted)
     busy.append(os.getloadavg()[0])
     print(f"{options.algorithm}, molecular/default, {options.trials} trials in the study; milliseconds a candidate")
     print(f"{'stage':10s} {'CPU':>8s} {'CPU 95 %':>9s} {'wall':>8s} {'wall 95 %':>9s}")
@@ -66,7 +69,9 @@ def _high(ordered: Sequence[float]) -> float:
     return ordered[math.ceil(0.95 * len(ordered)) - 1]
 
 
-def measure(folder: Path, trials: int, repeats: int, algorithm: str) -> dict[str, list[tuple[float, float]]]:
+def measure(
+    folder: Path, trials: int, repeats: int, algorithm: str, restarted: bool
+) -> dict[str, list[tuple[float, float]]]:
     """Wall and CPU seconds of each stage, for `repeats` candidates after `trials` evaluations."""
     spec = folder / "spec.yaml"
     spec.write_text(_SPEC)
@@ -82,7 +87,9 @@ def measure(folder: Path, trials: int, repeats: int, algorithm: str) -> dict[str
     while len(study.evaluations) < trials:
         architecture = problem.space.sample(rng)
         if not study.known(architecture.digest):
-            study.record(_evaluation(study, architecture, {"n_params": 1e5}))
+            study.record(_evaluation(study, architecture, count(problem.space.build(architecture))))
+    if restarted:
+        count = CostCounter(sealed)
     searcher, ledger = make_searcher(algorithm), Ledger(folder / "run.json")
     times: dict[str, list[tuple[float, float]]] = {}
     for repeat in range(repeats + 1):

@@ -33,15 +33,19 @@ def op_edges(
     shown = np.empty((size + 1, n, kinds), dtype=np.float32)
     shown[size] = 0.0
     counts = np.zeros((n * (kinds + 2), kinds), dtype=np.float32)
-    first = np.arange(n) * (kinds + 2)
+    reader = np.arange(n) * (kinds + 2) + ops
+    outside = np.arange(n) * (kinds + 2) + kinds + 1
+    stops, ends = ~passed[ops], np.logical_or.reduce(outputs, axis=1)
+    stops_all, stops_some = np.logical_and.reduce(stops, axis=1), np.logical_or.reduce(stops, axis=1)
     for i, slots in enumerate(sources):
-        met = shown[i]
-        met[:] = read(shown, slots[0]) if slots else 0.0
+        met = read(shown, slots[0]) if slots else shown[size]
         for slot in slots[1:]:
-            met += read(shown, slot)
-        counts[first + ops[i]] += met
-        stops = np.flatnonzero(~passed[ops[i]])
-        met[stops] = own.take(ops[i][stops], axis=0)
-        if outputs[i].any():
-            counts[first + kinds + 1] += met * outputs[i][:, None]
+            met = np.add(met, read(shown, slot), out=shown[i])
+        counts[reader[i]] += met
+        if stops_all[i]:
+            own.take(ops[i], axis=0, out=shown[i], mode="clip")
+        else:
+            shown[i] = np.where(stops[i][:, None], own.take(ops[i], axis=0), met) if stops_some[i] else met
+        if ends[i]:
+            counts[outside] += shown[i] * outputs[i][:, None]
     return counts.reshape(n, kinds + 2, kinds)[:, [*range(n_ops), kinds + 1]]

@@ -66,20 +66,31 @@ def paths(
     extrema[size], sums[size] = np.inf, 0.0
     best = np.full((n, 2 * width), np.inf, dtype=np.float32)
     total = np.zeros((n, width))
+    alike, idle = np.logical_and.reduce(ops == ops[:, :1], axis=1), ~np.logical_or.reduce(step, axis=1)
+    ends_all, ends_some = np.logical_and.reduce(outputs, axis=1), np.logical_or.reduce(outputs, axis=1)
     for i, slots in enumerate(sources):
         extremum, sum_ = extrema[i], sums[i]
-        _gather(extrema, sums, slots, extremum, sum_)
+        below, below_sum = _gathered(extrema, sums, slots, extremum, sum_)
         starts = _starts(slots, size, n)
         if starts is not None:
+            extremum[:], sum_[:] = below, below_sum
+            below, below_sum = extremum, sum_
             extremum[starts] = 0.0
             sum_[starts, :n_sets] = 1.0
             sum_[starts, n_sets:] = 0.0
-        _add(ops[i], step, factor, n_sets, extremum, sum_)
-        ends = outputs[i]
-        if ends.all():
+        if alike[i] and n and idle[ops[i, 0]]:
+            extremum[:], sum_[:] = below, below_sum
+        else:
+            op = ops[i, 0] if alike[i] and n else ops[i]
+            np.add(below, step.take(op, axis=0), out=extremum)
+            factors = factor.take(op, axis=0)
+            np.multiply(below_sum[:, :n_sets], factors[..., :n_sets], out=sum_[:, :n_sets])
+            np.add(below_sum[:, n_sets:], sum_[:, n_sets - 1 : n_sets] * factors[..., n_sets:], out=sum_[:, n_sets:])
+        if ends_all[i]:
             np.minimum(best, extremum, out=best)
             total += sum_
-        elif ends.any():
+        elif ends_some[i]:
+            ends = outputs[i]
             best[ends] = np.minimum(best[ends], extremum[ends])
             total[ends] += sum_[ends]
     shortest, longest, number = best[:, :width], -best[:, width:], total[:, :n_sets]
@@ -93,46 +104,22 @@ def paths(
     )
 
 
-def _gather(
+def _gathered(
     extrema: Singles,
     sums: NDArray[np.floating],
     slots: tuple[Source, ...],
     extremum: Singles,
     sum_: NDArray[np.floating],
-) -> None:
-    """Least extrema and sums over what is read."""
+) -> tuple[Singles, NDArray[np.floating]]:
+    """Least extrema and sums over what is read: in place of the node's own, or where they stand if it reads one."""
     if not slots:
         extremum[:], sum_[:] = np.inf, 0.0
-        return
-    if len(slots) == 1:
-        extremum[:], sum_[:] = read(extrema, slots[0]), read(sums, slots[0])
-        return
-    np.minimum(read(extrema, slots[0]), read(extrema, slots[1]), out=extremum)
-    np.add(read(sums, slots[0]), read(sums, slots[1]), out=sum_)
-    for slot in slots[2:]:
-        np.minimum(extremum, read(extrema, slot), out=extremum)
-        np.add(sum_, read(sums, slot), out=sum_)
-
-
-def _add(
-    ops: NDArray[np.int16],
-    step: Singles,
-    factor: NDArray[np.floating],
-    n_sets: int,
-    extremum: Singles,
-    sum_: NDArray[np.floating],
-) -> None:
-    """Lengthens paths by one op, in place."""
-    alike = bool((ops == ops[0]).all()) if len(ops) else True
-    if alike and len(ops):
-        changes, factors = step[ops[0]], factor[ops[0]]
-        if not changes.any():
-            return
-    else:
-        changes, factors = step.take(ops, axis=0), factor.take(ops, axis=0)
-    extremum += changes
-    sum_[:, :n_sets] *= factors[..., :n_sets]
-    sum_[:, n_sets:] += sum_[:, n_sets - 1 : n_sets] * factors[..., n_sets:]
+        return extremum, sum_
+    below, below_sum = read(extrema, slots[0]), read(sums, slots[0])
+    for slot in slots[1:]:
+        below = np.minimum(below, read(extrema, slot), out=extremum)
+        below_sum = np.add(below_sum, read(sums, slot), out=sum_)
+    return below, below_sum
 
 
 def _starts(slots: tuple[Source, ...], size: int, n: int) -> NDArray[np.bool_] | slice | None:

@@ -33,22 +33,34 @@ def walks(
     # First and second moments side by side.
     state = np.zeros((size + 1, n, 2 * width))
     total = np.zeros((n, 2 * width))
+    counts_some = np.logical_or.reduce(np.logical_or.reduce(counted, axis=1)[ops], axis=1)
+    ends = np.logical_or.reduce(outputs, axis=1)
     for i, slots in enumerate(sources):
         here = state[i]
-        ways = np.zeros(n)
-        for slot in slots:
-            here += read(state, slot)
-            ways += 1.0 if isinstance(slot, int) else slot < size * n
+        if slots:
+            here[:] = read(state, slots[0])
         if len(slots) > 1:
-            here /= np.maximum(ways, 1.0)[:, None]
-        own = counted.take(ops[i], axis=0)
-        if own.any():
-            here[:, width:] += own * (2.0 * here[:, :width] + own)
-            here[:, :width] += own
-        if outputs[i].any():
+            for slot in slots[1:]:
+                here += read(state, slot)
+            here /= _ways(slots, size * n)
+        if counts_some[i]:
+            own, mean = counted.take(ops[i], axis=0), here[:, :width]
+            here[:, width:] += own * (mean + mean + own)
+            mean += own
+        if ends[i]:
             total += here * outputs[i][:, None]
     total /= np.maximum(outputs.sum(axis=0), 1)[:, None]
     mean = total[:, :width]
     variance = total[:, width:] - mean**2
     # Below this there is but rounding, which the root would blow up.
     return mean, np.sqrt(np.where(variance < _ROUNDING, 0.0, variance))
+
+
+def _ways(slots: tuple[Source, ...], absent: int) -> Floats | float:
+    """How many inputs a node has, at least 1: one number, or `(graph, 1)`; positions from `absent` on are none."""
+    always = float(sum(isinstance(slot, int) for slot in slots))
+    varying = [slot < absent for slot in slots if not isinstance(slot, int)]
+    if not varying:
+        return always
+    ways: Floats = np.maximum(always + np.sum(varying, axis=0), 1.0)[:, None]
+    return ways
