@@ -3,8 +3,8 @@
 Run `OMP_NUM_THREADS=1 python bench/overhead.py`. A study on molecular/default is filled to `--trials` evaluations of
 random architectures with made-up values, whose networks are built and counted as in a run; then the next candidates are
 timed stage by stage, in milliseconds. Steps at which hyper-parameters are fitted anew (at every quarter more of
-evaluations) count like all others. With `--restarted` the costs of layers met before are forgotten, as in a process that
-has just begun.
+evaluations) count like all others. With `--restarted` the costs of layers met before are forgotten, as by a process
+that has just begun.
 """
 
 from __future__ import annotations
@@ -111,7 +111,7 @@ def measure(
 
 def _evaluation(study: Study, architecture: Architecture, costs: Mapping[str, float]) -> Evaluation:
     """A record as a training would give it; its value depends on the digest alone."""
-    value = 1.0 + derive_seed(0, architecture.digest) / 2**63 + 1e-6 * costs["n_params"]
+    value = 1.0 + derive_seed(0, architecture.digest) / 2**63
     return Evaluation(
         number=len(study.evaluations),
         digest=architecture.digest,

@@ -11,7 +11,8 @@ from typing import Self, cast
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import cho_factor, cho_solve, solve_triangular
+from scipy.linalg import cho_solve, solve_triangular
+from scipy.linalg import cholesky as lower_factor
 from scipy.optimize import minimize
 
 from gnas.architecture import Architecture
@@ -98,10 +99,10 @@ def cholesky(noisy: Floats) -> Floats:
     level = float(np.mean(np.diag(noisy)))
     for jitter in _JITTERS:
         try:
-            factor: Floats = cho_factor(noisy + jitter * level * np.eye(len(noisy)), lower=True)[0]
+            factor: Floats = lower_factor(noisy + jitter * level * np.eye(len(noisy)) if jitter else noisy, lower=True)
         except np.linalg.LinAlgError:
             continue
-        return np.tril(factor)
+        return factor
     raise np.linalg.LinAlgError("covariance is not positive definite even with jitter 0.1")
 
 

@@ -103,9 +103,10 @@ def scores(study: StudyView) -> NDArray[np.float64]:
 
 def ranked(study: StudyView) -> list[Evaluation]:
     """Usable evaluations, best first; ties in the order they were made."""
-    values = scores(study)
-    order = np.argsort(-values, kind="stable")
-    return [study.evaluations[int(i)] for i in order if math.isfinite(values[i])]
+    values, evaluations = scores(study), study.evaluations
+    # NaN, no usable value, comes last.
+    order = np.argsort(-values, kind="stable")[: np.count_nonzero(np.isfinite(values))]
+    return [evaluations[i] for i in order.tolist()]
 
 
 def taken(study: StudyView) -> set[bytes]:

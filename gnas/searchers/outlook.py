@@ -79,9 +79,10 @@ class Evidence:
     @classmethod
     def of(cls, study: StudyView) -> Evidence:
         """The evidence of a study."""
-        labels = np.array([label(study, evaluation) for evaluation in study.evaluations])
+        evaluations = study.evaluations
+        labels = np.array([label(study, evaluation) for evaluation in evaluations])
         chosen = trained(labels)
-        ok = np.array([study.evaluations[int(i)].status == "ok" for i in chosen], dtype=np.bool_)
+        ok = np.array([evaluations[i].status == "ok" for i in chosen.tolist()], dtype=np.bool_)
         pending = encode_rows(study.space, [architecture.assignment for architecture in study.pending])
         return cls(evaluated_rows(study)[chosen], labels[chosen], ok & np.isfinite(labels[chosen]), pending)
 
