@@ -44,7 +44,11 @@ class Liveness:
         if root == FALSE:
             dead = next(o for o in circuit.outputs if self._places[o] == FALSE)
             raise SpaceError("an output is dead although everything is kept", place=f"gate {dead} of the circuit")
-        self.clauses = self.formulas.clauses(root)
+        parts = self.formulas.parts(self.formulas.clauses(root))
+        self.clauses = tuple(clause for part in parts for clause in part)
+        # Parts share no unit, so that each is repaired and made small as if the others were not there.
+        self._tied = [self.formulas.variables(part) for part in parts]
+        self._starts = np.cumsum([0, *(len(part) for part in parts)])[:-1]
         self._validity = _Program(self.formulas, self.clauses)
         self._everything = _Program(self.formulas, self._places)
         pairs = {(unit, source) for gate in circuit.gates for source, unit in gate.operands if unit >= 0}
@@ -59,13 +63,16 @@ class Liveness:
         found: Mask = np.logical_and.reduce(self._validity.run(self._units(kept)), axis=0)
         return found
 
+    def _valid_parts(self, kept: Mask) -> Mask:
+        """Where the clauses of each part hold; `(n, unit)` to `(n, part)`."""
+        if not self._tied:
+            return np.ones((len(kept), 0), dtype=np.bool_)
+        found: Mask = np.logical_and.reduceat(self._validity.run(kept), self._starts, axis=0).T
+        return found
+
     def forced(self) -> Mask:
         """Units that every valid assignment keeps: those whose drop alone kills an output; shape `(unit,)`."""
-        tied = sorted(
-            self.formulas.operands[f][0]
-            for f in self.formulas.cone(self.clauses)
-            if self.formulas.kinds[f] == "variable"
-        )
+        tied = [unit for units in self._tied for unit in units]
         found = np.zeros(self.circuit.n_units, dtype=np.bool_)
         kept = np.ones((len(tied), self.circuit.n_units), dtype=np.bool_)
         kept[np.arange(len(tied)), tied] = False
@@ -104,18 +111,24 @@ class Liveness:
         """
         kept = self._units(kept).copy()
         wrong = np.flatnonzero(~self.valid(kept))
-        if not wrong.size:
-            return kept
         order = np.argsort(rng.random((wrong.size, kept.shape[1])), axis=1)
         place = np.argsort(order, axis=1)
+        part_of = np.full(kept.shape[1], len(self._tied))
+        for part, units in enumerate(self._tied):
+            part_of[units] = part
         while wrong.size:
-            low, high = np.zeros(wrong.size, dtype=np.intp), np.full(wrong.size, kept.shape[1])
+            shape = (wrong.size, len(self._tied) + 1)
+            low, high = np.zeros(shape, dtype=np.intp), np.full(shape, kept.shape[1])
+            # The last column is that of units in no part, which are not needed.
+            high[:, -1] = 0
             while (low < high).any():
                 middle = (low + high) // 2
-                enough = self.valid(kept[wrong] | (place < middle[:, None]))
+                enough = np.ones(shape, dtype=np.bool_)
+                enough[:, :-1] = self._valid_parts(kept[wrong] | (place < middle[:, part_of]))
                 high = np.where(enough, middle, high)
                 low = np.where(enough, low, np.minimum(middle + 1, high))
-            kept[wrong, order[np.arange(wrong.size), high - 1]] = True
+            row, column = np.nonzero(high)
+            kept[wrong[row], order[row, high[row, column] - 1]] = True
             left = ~self.valid(kept[wrong])
             wrong, order, place = wrong[left], order[left], place[left]
         return kept
@@ -126,18 +139,23 @@ class Liveness:
         No unit of the result can be dropped any more, but for those `fixed`, which stay. Ties are broken by order.
         """
         order = np.argsort(-np.asarray(cost, dtype=np.float64), kind="stable")
-        order = order[~np.isin(order, fixed)]
-        kept = np.ones(self.circuit.n_units, dtype=np.bool_)
-        start = 0
-        while start < len(order):
-            ahead = order[start : start + _LOOKAHEAD]
-            # Row k drops the next k + 1 units.
-            rows = np.repeat(kept[None], len(ahead), axis=0)
-            rows[:, ahead] &= ~np.tri(len(ahead), dtype=np.bool_)
-            good = self.valid(rows)
-            passed = len(ahead) if good.all() else int(np.argmin(good))
-            kept[ahead[:passed]] = False
-            start += passed + (passed < len(ahead))
+        kept = np.isin(np.arange(self.circuit.n_units), [*fixed, *(unit for units in self._tied for unit in units)])
+        waiting = {p: order[np.isin(order, units) & ~np.isin(order, fixed)] for p, units in enumerate(self._tied)}
+        # Row k drops the next k + 1 units of each part.
+        steps = ~np.tri(_LOOKAHEAD, dtype=np.bool_)
+        while waiting:
+            rows = np.repeat(kept[None], _LOOKAHEAD, axis=0)
+            for units in waiting.values():
+                rows[:, units[:_LOOKAHEAD]] &= steps[:, : len(units)]
+            good = self._valid_parts(rows)
+            for part, units in list(waiting.items()):
+                ahead = units[:_LOOKAHEAD]
+                fine = good[: len(ahead), part]
+                passed = len(ahead) if fine.all() else int(np.argmin(fine))
+                kept[ahead[:passed]] = False
+                waiting[part] = units[passed + (passed < len(ahead)) :]
+                if not waiting[part].size:
+                    del waiting[part]
         return kept
 
     def _units(self, kept: Mask) -> Mask:

@@ -7,7 +7,7 @@ until it fits: there are fewer choices then, and never an invalid one.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 
@@ -19,7 +19,7 @@ from gnas.autospace.diagram import Diagram, Overflow
 from gnas.autospace.formulas import TRUE, Formulas
 
 MOST_STATES = 20_000
-_ONE_BY_ONE = 8
+_ONE_BY_ONE = 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +52,7 @@ class Decisions:
         forced = set(np.flatnonzero(liveness.forced()).tolist())
         pinned: set[int] = set()
         diagrams: list[Diagram] = []
-        waiting = _parts(formulas, _assuming(formulas, liveness.clauses, forced))
+        waiting = formulas.parts(_assuming(formulas, liveness.clauses, forced))
         attempts = 0
         while waiting:
             part = waiting.pop()
@@ -60,10 +60,10 @@ class Decisions:
             if isinstance(found, Diagram):
                 diagrams.append(found)
                 continue
-            new = _to_pin(formulas, found, max(1, attempts - _ONE_BY_ONE))
+            new = _to_pin(formulas, found, 1 << max(0, attempts - _ONE_BY_ONE))
             attempts += 1
             pinned |= new
-            waiting.extend(_parts(formulas, _assuming(formulas, part, new)))
+            waiting.extend(formulas.parts(_assuming(formulas, part, new)))
         tied = {unit for diagram in diagrams for unit in diagram.units}
         free = set(range(liveness.circuit.n_units)) - forced - pinned - tied
         return cls(
@@ -111,24 +111,11 @@ def _assuming(formulas: Formulas, clauses: Sequence[int], kept: set[int]) -> tup
     return () if root == TRUE else formulas.clauses(root)
 
 
-def _parts(formulas: Formulas, clauses: Iterable[int]) -> list[tuple[int, ...]]:
-    """The clauses in groups that share no unit."""
-    groups: list[tuple[set[int], list[int]]] = []
-    for clause in clauses:
-        units, members = {f for f in formulas.cone([clause]) if formulas.kinds[f] == "variable"}, [clause]
-        apart = []
-        for group in groups:
-            if units.isdisjoint(group[0]):
-                apart.append(group)
-            else:
-                units |= group[0]
-                members = group[1] + members
-        groups = [*apart, (units, members)]
-    return [tuple(members) for _, members in groups]
-
-
 def _to_pin(formulas: Formulas, overflow: Overflow, how_many: int) -> set[int]:
-    """Units to keep so that `how_many` of the values remembered become true: those that need fewest, longest needed."""
+    """Units to keep so that `how_many` of the values remembered become true: those that need fewest, longest needed.
+
+    No more than half of the values are made true at a time.
+    """
     needs: dict[int, frozenset[int]] = {}
     for here in formulas.cone(held.formula for held in overflow.frontier):
         below = [needs[f] for f in formulas.operands[here]] if formulas.kinds[here] != "variable" else []
@@ -139,4 +126,4 @@ def _to_pin(formulas: Formulas, overflow: Overflow, how_many: int) -> set[int]:
         else:
             needs[here] = min(below, key=len)
     order = sorted(overflow.frontier, key=lambda held: (len(needs[held.formula]), -max(held.readers, default=0)))
-    return set().union(*(needs[held.formula] for held in order[:how_many]))
+    return set().union(*(needs[held.formula] for held in order[: max(1, min(how_many, len(order) // 2))]))

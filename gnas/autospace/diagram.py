@@ -79,9 +79,9 @@ class Diagram:
         return cls(tuple(layer.unit for layer in layers), count, tuple(steps), shares, dropped)
 
     @property
-    def n_states(self) -> int:
-        """States of all layers together."""
-        return sum(step.after.shape[1] for step in self._steps)
+    def most_states(self) -> int:
+        """States of the layer that has most."""
+        return max(step.after.shape[1] for step in self._steps)
 
     def sample(self, rng: np.random.Generator, n: int) -> Mask:
         """Uniform assignments: kept or not, `(n, len(units))`."""

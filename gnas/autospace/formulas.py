@@ -106,6 +106,25 @@ class Formulas:
             root = new
         return self.operands[root] if self.kinds[root] == "all" else (root,)
 
+    def parts(self, clauses: Iterable[int]) -> list[tuple[int, ...]]:
+        """The clauses in groups that share no variable."""
+        groups: list[tuple[set[int], list[int]]] = []
+        for clause in clauses:
+            found, members = set(self.variables([clause])), [clause]
+            apart = []
+            for group in groups:
+                if found.isdisjoint(group[0]):
+                    apart.append(group)
+                else:
+                    found |= group[0]
+                    members = group[1] + members
+            groups = [*apart, (found, members)]
+        return [tuple(members) for _, members in groups]
+
+    def variables(self, roots: Iterable[int]) -> list[int]:
+        """Numbers of the variables that `roots` are made of, ascending."""
+        return sorted(self.operands[f][0] for f in self.cone(roots) if self.kinds[f] == "variable")
+
     def _is_one_of(self, here: int, numbers: set[int]) -> bool:
         return self.kinds[here] == "variable" and self.operands[here][0] in numbers
 

@@ -28,6 +28,8 @@ BLOCKS = ("choices", "ordinals", "ops", "paths", "degrees", "edges", "flow", "si
 """Names of the blocks, in order. A block without a varying column is left out."""
 
 _REFERENCE = 2048
+_DECODED_REFERENCE = 512
+"""Rows of the reference sample, and of that of a space that decodes one after the other."""
 _CHUNK = 1024
 
 
@@ -63,8 +65,13 @@ class FeatureExtractor:
         return cls._fit(GraphBatch.of(architectures), assigned, columns, choices, None)
 
     @classmethod
-    def fit_space(cls, space: Space, n: int = _REFERENCE) -> FeatureExtractor:
-        """Vocabulary, centre and scale from a fixed random sample of `n` rows: a pure function of the space."""
+    def fit_space(cls, space: Space, n: int | None = None) -> FeatureExtractor:
+        """Vocabulary, centre and scale from a fixed random sample of `n` rows: a pure function of the space.
+
+        Without `n`, 2,048, or 512 where the space makes no graphs in batches (`GraphSpace`).
+        """
+        if n is None:
+            n = _REFERENCE if isinstance(space, GraphSpace) else _DECODED_REFERENCE
         columns = ChoiceColumns.of(space.choices)
         graphs, assigned = _read(space, space.sample_codes(np.random.default_rng(0), n), columns)
         return cls._fit(graphs, assigned, columns, space.choices, space)

@@ -172,17 +172,21 @@ def every_assignment(circuit: Circuit) -> Mask:
     return np.array(rows, dtype=np.bool_).reshape(len(rows), circuit.n_units)
 
 
-def alive_one_by_one(circuit: Circuit, kept: Mask) -> Mask:
+def alive_by_definition(circuit: Circuit, kept: Mask) -> Mask:
     """Liveness straight from its definition; `(n, unit)` to `(n, gate)`."""
     found = np.zeros((len(kept), len(circuit.gates)), dtype=np.bool_)
-    for row, keeps in zip(found, kept.tolist(), strict=True):
-        for index, gate in enumerate(circuit.gates):
-            operands = [bool(row[source]) and (unit < 0 or keeps[unit]) for source, unit in gate.operands]
-            row[index] = all(operands) if gate.kind == "all" else any(operands)
+    for index, gate in enumerate(circuit.gates):
+        found[:, index] = gate.kind == "all"
+        for source, unit in gate.operands:
+            operand = found[:, source] if unit < 0 else found[:, source] & kept[:, unit]
+            if gate.kind == "all":
+                found[:, index] &= operand
+            else:
+                found[:, index] |= operand
     return found
 
 
-def valid_one_by_one(circuit: Circuit, kept: Mask) -> Mask:
+def valid_by_definition(circuit: Circuit, kept: Mask) -> Mask:
     """Validity straight from its definition; `(n, unit)` to `(n,)`."""
-    found: Mask = np.logical_and.reduce(alive_one_by_one(circuit, kept)[:, list(circuit.outputs)], axis=1)
+    found: Mask = np.logical_and.reduce(alive_by_definition(circuit, kept)[:, list(circuit.outputs)], axis=1)
     return found

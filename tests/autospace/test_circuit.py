@@ -14,14 +14,14 @@ from tests.autospace.circuits import (
     LARGE,
     SMALL,
     Builder,
-    alive_one_by_one,
+    alive_by_definition,
     cells,
     circuits,
     dense,
     every_assignment,
     residual,
     tangled,
-    valid_one_by_one,
+    valid_by_definition,
 )
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -32,15 +32,15 @@ SEEDS = st.integers(0, 2**32 - 1)
 def test_liveness_and_validity_are_those_of_the_definition(circuit: Circuit) -> None:
     rows = every_assignment(circuit)
     liveness = Liveness(circuit)
-    assert (liveness.alive(rows) == alive_one_by_one(circuit, rows)).all()
-    assert (liveness.valid(rows) == valid_one_by_one(circuit, rows)).all()
+    assert (liveness.alive(rows) == alive_by_definition(circuit, rows)).all()
+    assert (liveness.valid(rows) == valid_by_definition(circuit, rows)).all()
 
 
 @given(circuits())
 @settings(max_examples=100, deadline=None)
 def test_forced_units_are_kept_by_every_valid_assignment(circuit: Circuit) -> None:
     rows = every_assignment(circuit)
-    assert (Liveness(circuit).forced() == rows[valid_one_by_one(circuit, rows)].all(axis=0)).all()
+    assert (Liveness(circuit).forced() == rows[valid_by_definition(circuit, rows)].all(axis=0)).all()
 
 
 @given(circuits(), SEEDS)
@@ -50,12 +50,12 @@ def test_repair_keeps_no_more_than_needed(circuit: Circuit, seed: int) -> None:
     before = rng.random((10, circuit.n_units)) < 0.4
     after = Liveness(circuit).repair(before, rng)
     assert (after >= before).all()
-    assert valid_one_by_one(circuit, after).all()
+    assert valid_by_definition(circuit, after).all()
     for old, new in zip(before, after, strict=True):
         for unit in np.flatnonzero(new & ~old):
             without = new.copy()
             without[unit] = False
-            assert not valid_one_by_one(circuit, without[None])[0]
+            assert not valid_by_definition(circuit, without[None])[0]
 
 
 @given(circuits(), SEEDS)
@@ -64,11 +64,11 @@ def test_the_smallest_can_spare_no_unit(circuit: Circuit, seed: int) -> None:
     cost = np.random.default_rng(seed).random(circuit.n_units)
     liveness = Liveness(circuit)
     kept = liveness.smallest(cost)
-    assert valid_one_by_one(circuit, kept[None])[0]
+    assert valid_by_definition(circuit, kept[None])[0]
     for unit in np.flatnonzero(kept):
         without = kept.copy()
         without[unit] = False
-        assert not valid_one_by_one(circuit, without[None])[0]
+        assert not valid_by_definition(circuit, without[None])[0]
 
 
 @given(circuits(), SEEDS)
@@ -87,7 +87,7 @@ def test_what_has_no_say_changes_nothing_that_is_used(circuit: Circuit, seed: in
 
 def _used(circuit: Circuit, kept: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> set[tuple[int, int, int]]:
     """Operands (reader, place, source) that outputs are computed from."""
-    alive = alive_one_by_one(circuit, kept[None])[0]
+    alive = alive_by_definition(circuit, kept[None])[0]
     fresh, found = [o for o in circuit.outputs if alive[o]], set()
     while fresh:
         here = fresh.pop()

@@ -19,7 +19,7 @@ from tests.autospace.circuits import (
     every_assignment,
     residual,
     tangled,
-    valid_one_by_one,
+    valid_by_definition,
 )
 
 
@@ -27,11 +27,11 @@ def check_against_brute_force(circuit: Circuit, most_states: int) -> Decisions:
     """Counts, numbering and samples are those of the valid assignments that keep the pinned units."""
     decisions = Decisions.of(Liveness(circuit), most_states)
     rows = every_assignment(circuit)
-    good = valid_one_by_one(circuit, rows) & rows[:, list(decisions.pinned)].all(axis=1)
+    good = valid_by_definition(circuit, rows) & rows[:, list(decisions.pinned)].all(axis=1)
     assert decisions.count == good.sum()
     listed = decisions.unrank(np.arange(decisions.count))
     assert {row.tobytes() for row in listed} == {row.tobytes() for row in rows[good]}
-    assert valid_one_by_one(circuit, decisions.sample(np.random.default_rng(0), 30)).all()
+    assert valid_by_definition(circuit, decisions.sample(np.random.default_rng(0), 30)).all()
     assert set(decisions.open).isdisjoint({*decisions.forced, *decisions.pinned})
     # Each open unit is a choice indeed: some valid assignment drops it.
     assert not rows[good][:, list(decisions.open)].all(axis=0).any()
@@ -94,10 +94,9 @@ def test_pinning_shrinks_a_space_that_remembers_too_much() -> None:
     liveness = Liveness(tangled(40, 6))
     whole = Decisions.of(Liveness(tangled(16, 4)))
     decisions = Decisions.of(liveness, 200)
-    assert not whole.pinned and 0 < len(decisions.pinned) < 40
+    assert not whole.pinned and 0 < len(decisions.pinned) <= 20
     assert liveness.valid(decisions.sample(np.random.default_rng(0), 100)).all()
-    # Fewer states, fewer choices.
-    assert Decisions.of(liveness, 10).count <= decisions.count <= Decisions.of(liveness, 2000).count
+    assert max(diagram.most_states for diagram in decisions.diagrams) <= 200
 
 
 def test_without_constraints_units_are_free() -> None:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from gnas.architecture import Architecture, Assignment, Node
 from gnas.autospace.model_space import ON, ModelSpace
 from gnas.autospace.records import DROP, Circuit, Unit, WidthGroup
-from tests.autospace.circuits import alive_one_by_one
+from tests.autospace.circuits import alive_by_definition
 
 WIDTH = 3
 
@@ -48,7 +48,7 @@ class ToyModel:
         values = dict(assignment)
         keeps = [values.get(unit.name) != DROP for unit in self.units]
         kept = np.array([keeps], dtype=np.bool_)
-        alive = alive_one_by_one(self.circuit, kept)[0].tolist()
+        alive = alive_by_definition(self.circuit, kept)[0].tolist()
         nodes: list[Node] = []
         place: dict[int, int] = {}
         for index, gate in enumerate(self.circuit.gates):
