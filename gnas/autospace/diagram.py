@@ -81,7 +81,7 @@ class Diagram:
     @property
     def most_states(self) -> int:
         """States of the layer that has most."""
-        return max(step.after.shape[1] for step in self._steps)
+        return max(int(step.after.shape[1]) for step in self._steps)
 
     def sample(self, rng: np.random.Generator, n: int) -> Mask:
         """Uniform assignments: kept or not, `(n, len(units))`."""
