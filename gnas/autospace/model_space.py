@@ -136,10 +136,11 @@ class ModelSpace:
 
     def sample_codes(self, rng: np.random.Generator, n: int) -> Codes:
         """`n` assignments, uniform over all valid assignments; shape `(n, choice)`."""
-        units = ~self.decisions.sample(rng, n)[:, self._open]
-        sizes = self._moves.sizes[len(self._open) :]
-        rest = rng.integers(sizes, size=(n, len(sizes)), dtype=np.int16)
-        return np.concatenate([units.astype(np.int16), rest], axis=1)
+        columns = np.empty((len(self._choices), n), dtype=np.int16)
+        columns[: len(self._open)] = ~self.decisions.sample(rng, n).T[self._open]
+        for column in range(len(self._open), len(self._choices)):
+            columns[column] = rng.integers(int(self._moves.sizes[column]), size=n, dtype=np.int16)
+        return np.ascontiguousarray(columns.T)
 
     def mutate_codes(self, codes: Codes, rng: np.random.Generator) -> Codes:
         """Each row with one choice changed to another value, such that it stays valid."""
