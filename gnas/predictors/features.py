@@ -24,7 +24,21 @@ from gnas.predictors.features_vocabulary import Vocabulary
 from gnas.predictors.graphs import Floats, GraphBatch, GraphSpace
 from gnas.space.protocol import Choice, Codes, Space
 
-BLOCKS = ("choices", "ordinals", "ops", "paths", "degrees", "edges", "flow", "sizes")
+BLOCKS = (
+    "choices",
+    "ordinals",
+    "ops",
+    "shortest",
+    "longest",
+    "number",
+    "passed",
+    "walks",
+    "degrees",
+    "edges",
+    "flow",
+    "signal",
+    "sizes",
+)
 """Names of the blocks, in order. A block without a varying column is left out."""
 
 _REFERENCE = 2048

@@ -15,12 +15,13 @@ from gnas.predictors.features_vocabulary import Vocabulary
 from gnas.predictors.features_walks import walks
 from gnas.predictors.flow import RandomFlow
 from gnas.predictors.graphs import Floats, GraphBatch, Source
+from gnas.predictors.signal import SignalPropagation
 
 _SMALL = 24
-"""Graphs with more nodes than this get no random flow and no degrees: half of the time of all features.
+"""Graphs with more nodes than this get no random flow, no signal and no degrees: most of the time of all features.
 
-Where graphs are small, degrees told nothing that the other blocks do not (`bench/README.md`); the flow of large ones is
-not measured.
+Where graphs are small, degrees told nothing that the other blocks do not (`bench/README.md`); flow and signal of large
+ones are not measured.
 """
 
 
@@ -31,15 +32,18 @@ class GraphBlocks:
     Attributes:
         vocabulary: Ops and parameters.
         flow: The random flow, if graphs are small.
+        signal: How signals fare, likewise.
     """
 
     vocabulary: Vocabulary
     flow: RandomFlow | None
+    signal: SignalPropagation | None
 
     @classmethod
     def of(cls, graphs: GraphBatch, vocabulary: Vocabulary) -> GraphBlocks:
         """What suits a reference sample."""
-        return cls(vocabulary, RandomFlow() if len(graphs.labels) <= _SMALL else None)
+        small = len(graphs.labels) <= _SMALL
+        return cls(vocabulary, RandomFlow() if small else None, SignalPropagation() if small else None)
 
     def __call__(self, graphs: GraphBatch) -> dict[str, Floats]:
         """The blocks by name, `(graph, column)` each."""
@@ -50,16 +54,19 @@ class GraphBlocks:
         counts, sizes = self._labels(graphs)
         n = graphs.n_graphs
         edges = op_edges(ops, sources, graphs.outputs, passed).reshape(n, -1)
-        degrees = flow = np.zeros((n, 0))
+        degrees = flow = signal = np.zeros((n, 0))
         if self.flow is not None:
             degrees = degree_features(ops, sources, graphs.outputs, vocabulary.routing)
             flow = self.flow(graphs, sources).astype(np.float64)
+        if self.signal is not None:
+            signal = self.signal(graphs, sources)
         return {
             "ops": counts,
-            "paths": self._paths(ops, graphs, sources),
+            **self._paths(ops, graphs, sources),
             "degrees": degrees,
             "edges": np.sqrt(edges.astype(np.float64)),
             "flow": flow,
+            "signal": signal,
             "sizes": sizes,
         }
 
@@ -77,19 +84,21 @@ class GraphBlocks:
         totals = sums[:, split:]
         return sums[:, :split], np.concatenate([totals, np.log1p(np.abs(totals)), tops[:, split:]], axis=1)
 
-    def _paths(self, ops: NDArray[np.int16], graphs: GraphBatch, sources: list[tuple[Source, ...]]) -> Floats:
+    def _paths(
+        self, ops: NDArray[np.int16], graphs: GraphBatch, sources: list[tuple[Source, ...]]
+    ) -> dict[str, Floats]:
         vocabulary = self.vocabulary
         found = paths(ops, sources, graphs.outputs, vocabulary.length, vocabulary.confined, vocabulary.passed)
+        passed = [
+            np.where(np.isfinite(found.least), found.least, 0.0),
+            np.where(np.isfinite(found.most), found.most, 0.0),
+            np.nan_to_num(found.mean, posinf=0.0),
+        ]
         walk = walks(ops, sources, graphs.outputs, vocabulary.passed)
-        return np.concatenate(
-            [
-                1.0 / (1.0 + found.shortest),
-                np.where(np.isfinite(found.longest), found.longest, 0.0),
-                np.log1p(np.minimum(found.number, 1e300)),
-                np.where(np.isfinite(found.least), found.least, 0.0),
-                np.where(np.isfinite(found.most), found.most, 0.0),
-                np.nan_to_num(found.mean, posinf=0.0),
-                *walk,
-            ],
-            axis=1,
-        )
+        return {
+            "shortest": 1.0 / (1.0 + found.shortest.astype(np.float64)),
+            "longest": np.where(np.isfinite(found.longest), found.longest, 0.0).astype(np.float64),
+            "number": np.log1p(np.minimum(found.number, 1e300)),
+            "passed": np.concatenate(passed, axis=1, dtype=np.float64),
+            "walks": np.concatenate(walk, axis=1),
+        }

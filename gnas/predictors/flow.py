@@ -30,7 +30,7 @@ _TOP = 16.0 * _ONE
 _WIDEST = 4.0 * _TOP
 """So that sums of 256 products stay below 2^24."""
 
-_KEPT = 0.7
+KEPT = 0.7
 """What an op without weights that is no plain copy, as pooling is, keeps of what passes."""
 
 
@@ -56,21 +56,21 @@ class RandomFlow:
     def __call__(self, graphs: GraphBatch, sources: list[tuple[Source, ...]] | None = None) -> Singles:
         """What arrives at the outputs going forwards and at the inputs going backwards; `(graph, width)`."""
         sources = graphs.sources() if sources is None else sources
-        flow = _Flow(graphs, sources, self._table(graphs.table), self._maps())
+        flow = _Flow(graphs, sources, self.table(graphs.table), self.maps())
         leaving = np.rint(_ONE * self.random("out").standard_normal(self.repetitions * self.dims))
         both = np.concatenate([flow.forwards(), flow.backwards(leaving.astype(np.float32))], axis=1)
         both *= np.float32(1.0 / _ONE)
         return both
 
-    def _table(self, labels: tuple[Label, ...]) -> Singles:
+    def table(self, labels: tuple[Label, ...]) -> Singles:
         """Factors and shifts of the map of each label, and what starts at it; `(3, label, column)`."""
         vectors = [_vectors(self, label) for label in labels]
         width = self.repetitions * self.dims
         return np.ascontiguousarray(np.array(vectors, dtype=np.float32).reshape(-1, 3, width).transpose(1, 0, 2))
 
-    def _maps(self) -> Singles:
-        """The random maps, `(repetition, dim, dim)`, of ±1."""
-        bits = self.random("map").integers(0, 2, (self.repetitions, self.dims, self.dims))
+    def maps(self, *words: object) -> Singles:
+        """The random maps that `words` name, `(repetition, dim, dim)`, of ±1."""
+        bits = self.random("map", *words).integers(0, 2, (self.repetitions, self.dims, self.dims))
         return (2.0 * bits - 1.0).astype(np.float32)
 
     def random(self, *words: object) -> np.random.Generator:
@@ -104,7 +104,7 @@ def passage(op: str) -> float:
     name = op.lower()
     if op in ROUTING or "skip" in name or "identity" in name:
         return 1.0
-    return _KEPT if "pool" in name else 0.0
+    return KEPT if "pool" in name else 0.0
 
 
 class _Flow:
@@ -123,10 +123,10 @@ class _Flow:
         self.size, self.n = graphs.labels.shape
         kept = np.array([*(passage(op) for op, _ in graphs.table), 1.0], dtype=np.float32)[graphs.labels]
         # Of each node, the graphs in which it changes what enters, keeps a part of it, and is where flows start.
-        self.changed = _rows(kept == 0.0)
-        self.weak = _rows((kept > 0.0) & (kept < 1.0))
-        self.starts = _rows((graphs.inputs >= self.size).all(axis=1) & graphs.real)
-        self.ends = _rows(graphs.outputs)
+        self.changed = rows_of(kept == 0.0)
+        self.weak = rows_of((kept > 0.0) & (kept < 1.0))
+        self.starts = rows_of((graphs.inputs >= self.size).all(axis=1) & graphs.real)
+        self.ends = rows_of(graphs.outputs)
 
     def forwards(self) -> Singles:
         """Sum over the outputs of what arrives there, `(graph, column)`."""
@@ -175,7 +175,7 @@ class _Flow:
         elif len(changed):
             flow[changed] = self._mix(flow[changed], self.graphs.labels[i][changed])
         if len(weak):
-            flow[weak] = np.rint(flow[weak] * np.float32(_KEPT))
+            flow[weak] = np.rint(flow[weak] * np.float32(KEPT))
 
     def _mix(self, flow: Singles, labels: NDArray[np.int32], out: Singles | None = None) -> Singles:
         """Rows through the random maps of their labels."""
@@ -192,7 +192,7 @@ class _Flow:
         return np.clip(flow, 0.0, _TOP, out=flow)
 
 
-def _rows(mask: NDArray[np.bool_]) -> list[NDArray[np.intp]]:
+def rows_of(mask: NDArray[np.bool_]) -> list[NDArray[np.intp]]:
     """For each row of a mask, where it holds."""
     row, column = np.nonzero(mask)
     return np.split(column, np.searchsorted(row, np.arange(1, len(mask))))

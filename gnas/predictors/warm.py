@@ -32,7 +32,7 @@ PRIOR = "prediction of the source"
 """Name of the column that a warm start adds."""
 
 
-_BLOCKS = ("ops", "paths", "degrees", "edges", "sizes")
+_BLOCKS = ("ops", "shortest", "longest", "number", "passed", "walks", "degrees", "edges", "sizes")
 _REFERENCE = 1024
 _CHUNK = 2048
 

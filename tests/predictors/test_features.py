@@ -128,7 +128,7 @@ def test_numbers_and_words_among_parameters() -> None:
         return Architecture((Node("input"), Node("conv", (("norm", norm), ("width", width)), (0,))), (1,))
 
     extractor = FeatureExtractor.fit([graph(8, "batch"), graph(16, "layer"), graph(32, "batch")])
-    assert extractor.names == ("ops", "flow", "sizes")
+    assert extractor.names == ("ops", "flow", "signal", "sizes")
     assert extractor.vocabulary.words == (("norm", "'batch'"), ("norm", "'layer'"))
     widths = extractor.features([graph(8, "batch"), graph(16, "batch"), graph(64, "batch")])[:, extractor.slices[-1]]
     assert (np.diff(widths, axis=0) > 0).all()
