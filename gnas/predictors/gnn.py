@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
-import torch
-from numpy.typing import NDArray
 
 from gnas.architecture import Architecture
 from gnas.errors import InvalidShapeError

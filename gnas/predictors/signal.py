@@ -166,7 +166,7 @@ class _Stack:
                     if isinstance(slot, int):
                         state[slot] += state[i]
                     else:
-                        # NOTE: no position is met twice, each being of another graph; those past the last do not matter.
+                        # NOTE: no position is met twice, each being of another graph; the last row is not read.
                         flat[slot] += state[i]
             gradient = np.clip(total, -_GRADIENT_TOP, _GRADIENT_TOP)
             found.append(gradient)
@@ -187,8 +187,9 @@ class _Stack:
     def patterns(self) -> Floats:
         """Agreement of the active units of different inputs, `(graph, 3)`: log-determinant, of a near pair, mean."""
         share = self.agreement.astype(np.float64) / np.maximum(self.units, 1.0)[:, None, None, None]
-        pairs = np.triu_indices(self.shape[1], 1)
-        parts = [_log_determinant(share), share[..., 0, 1], np.ascontiguousarray(share[..., pairs[0], pairs[1]]).mean(axis=2)]
+        first, second = np.triu_indices(self.shape[1], 1)
+        pairs = np.ascontiguousarray(share[..., first, second])
+        parts = [_log_determinant(share), share[..., 0, 1], pairs.mean(axis=2)]
         return np.stack([part.mean(axis=1) for part in parts], axis=1)
 
 

@@ -46,7 +46,7 @@ MEMBERS: dict[str, Callable[[Space, int], Member]] = {
 _TREES_FROM, _NETWORK_FROM = 60, 100
 _CHUNK = 4096
 _PRIOR_ROWS = 40.0
-_PRIOR_RATIOS = {"gp": 3.0, "gp-plain": 1.0, "extra-trees": 0.6, "boosting": 0.3, "gnn": 1.2}
+_PRIOR_RATIOS = {"gp": 3.0, "gp-plain": 0.3, "extra-trees": 0.6, "boosting": 0.3, "gnn": 1.2}
 _STD_LEVEL = 0.9
 
 

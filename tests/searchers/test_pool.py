@@ -130,5 +130,5 @@ def test_feasibility_follows_the_limit() -> None:
         study = study.told(SPACE.decode(pool.codes[row]), 0.0, costs={"n_params": 40.0 * widths[row]})
     feasible = pool_feasibility(study, pool)
     assert feasible[widths == 8].min() > np.log(0.8)
-    assert feasible[widths == 64].max() < np.log(0.1)
+    assert feasible[widths == 64].max() < np.log(0.2)
     assert not pool_feasibility(replace(study, constraints=(Constraint("n_params", 1e6),)), pool).any()
