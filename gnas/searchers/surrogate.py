@@ -18,9 +18,12 @@ from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController
 
 from gnas.predictors.gp import GaussianProcess, Hyper, covariance, fit_hyper
-from gnas.predictors.kernels import Floats
+from gnas.predictors.kernels import Floats, Kind
 from gnas.predictors.protocol import Vector
 from gnas.predictors.ranks import rank_gaussian
+
+KINDS: tuple[Kind, ...] = ("matern32",)
+"""Kernels of each block: a second one made predictions no better (`bench/README.md`) and asks dearer."""
 
 _FIRST_FIT = 4
 _MOST_FITTED = 300
@@ -78,7 +81,7 @@ def _fit(x: Floats, slices: Sequence[slice], labels: Vector, ranks: bool) -> _Fi
         some: NDArray[np.intp] = np.arange(len(z))
         if len(z) > _MOST_FITTED:
             some = np.linspace(0, len(z) - 1, _MOST_FITTED).round().astype(np.intp)
-        hyper = fit_hyper(x[some], slices, z[some])
+        hyper = fit_hyper(x[some], slices, z[some], kinds=KINDS)
         fit = _memo[key] = _Fit(hyper, x, covariance(hyper, slices, x, x))
         if len(_memo) > _MEMO_SIZE:
             _memo.popitem(last=False)

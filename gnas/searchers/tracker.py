@@ -16,7 +16,7 @@ from gnas.predictors.kernels import components
 from gnas.predictors.protocol import Vector
 from gnas.predictors.ranks import rank_gaussian
 from gnas.searchers.pool import Floats32, Pool
-from gnas.searchers.surrogate import refit_point
+from gnas.searchers.surrogate import KINDS, refit_point
 
 _MEMO_SIZE = 4
 _MOST_FITTED = 300
@@ -168,7 +168,7 @@ def tracked(pool: Pool, rows: Sequence[int], labels: Vector, *, ranks: bool) -> 
 
 def _fitted(pool: Pool, rows: list[int], z: Vector) -> Hyper:
     some = np.linspace(0, len(z) - 1, min(len(z), _MOST_FITTED)).round().astype(np.intp)
-    return fit_hyper(pool.x[np.array(rows)[some]].astype(np.float64), pool.slices, z[some])
+    return fit_hyper(pool.x[np.array(rows)[some]].astype(np.float64), pool.slices, z[some], kinds=KINDS)
 
 
 def _standardised(values: Vector) -> Vector:
