@@ -126,12 +126,14 @@ class RandomModel(nn.Module):
         self.layers = nn.ModuleList(_layer(step, [values[k] for k in step.reads]) for step in plan.steps)
         self.heads = nn.ModuleList(nn.Linear(values[k].channels, CLASSES) for k in plan.ends)
 
-    def forward(self, x: Tensor, *graph: Tensor) -> Any:
+    def forward(
+        self, x: Tensor, edge_index: Tensor | None = None, batch: Tensor | None = None, starts: Tensor | None = None
+    ) -> Any:
         values = [x]
         for step, layer in zip(self.plan.steps, self.layers, strict=True):
             inputs = [values[k] for k in step.reads]
-            values.append(layer(*inputs, graph[0]) if step.op in _GRAPH_OPS else layer(*inputs))
-        pooled = [self._pooled(k, values[k], graph) for k in self.plan.ends]
+            values.append(layer(*inputs, edge_index) if step.op in _GRAPH_OPS else layer(*inputs))
+        pooled = [self._pooled(k, values[k], batch, starts) for k in self.plan.ends]
         logits = [head(value) for head, value in zip(self.heads, pooled, strict=True)]
         if self.plan.answer == 0:
             return sum(logits[1:], start=logits[0])
@@ -139,12 +141,12 @@ class RandomModel(nn.Module):
             return tuple(logits)
         return {"logits": sum(logits[1:], start=logits[0]), "more": [pooled[-1], {"first": logits[0]}]}
 
-    def _pooled(self, place: int, x: Tensor, graph: Sequence[Tensor]) -> Tensor:
+    def _pooled(self, place: int, x: Tensor, batch: Tensor | None, starts: Tensor | None) -> Tensor:
         kind = self.plan.values[place].kind
-        if kind == "nodes":
+        if starts is not None:
             from torch_geometric.nn import global_mean_pool
 
-            return global_mean_pool(x, graph[1], size=graph[2].shape[0] - 1)  # type: ignore[no-any-return]
+            return global_mean_pool(x, batch, size=starts.shape[0] - 1)  # type: ignore[no-any-return]
         return x.mean((2, 3)) if kind == "map" else x[:, -1] if kind == "sequence" else x
 
 
