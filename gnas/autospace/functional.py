@@ -64,10 +64,16 @@ def _counterpart(node: fx.Node, name: str) -> Any:
     overload: str = getattr(node.target, "_overloadname", "")
     if name == "bernoulli_" and overload == "float":
         return ATEN.bernoulli.p
-    found = getattr(packet, overload, None) if packet is not None else None
-    if name == "copy_" or found is None:
+    if name == "copy_" or packet is None:
         return None
-    return found
+    wanted = [str(a.type) for a in node.target._schema.arguments]  # type: ignore[union-attr]
+    named = getattr(packet, overload, None)
+    others = (getattr(packet, other) for other in packet.overloads())
+    # NOTE: overloads are told apart by types: `pow_.Scalar` is `pow.Tensor_Scalar`, and there is another `pow.Scalar`.
+    for found in (named, *others):
+        if found is not None and [str(a.type) for a in found._schema.arguments] == wanted:
+            return found
+    return None
 
 
 def _roots(graph: fx.Graph) -> dict[fx.Node, set[fx.Node]]:

@@ -162,15 +162,19 @@ def _exports(model: nn.Module, args: tuple[Any, ...], kwargs: Kwargs) -> str | N
 
 def _export(model: nn.Module, args: tuple[Any, ...], kwargs: Kwargs) -> ExportedProgram:
     bound = inspect.signature(model.forward).bind(*args, **kwargs).arguments
-    dynamic = {name: tree_map(lambda t, n=name: _dynamic(t, n), value) for name, value in bound.items()}
+    tensors = [t for t in tree_flatten((args, kwargs))[0] if isinstance(t, Tensor)]
+    rows = {t.shape[0] for t in tensors if t.dim() > 1 and t.is_floating_point()}
+    dynamic = {name: tree_map(lambda t: _dynamic(t, rows), value) for name, value in bound.items()}
     with _quiet():
         return torch.export.export(model, args, kwargs, dynamic_shapes=dynamic, strict=False)
 
 
-def _dynamic(value: Any, name: str) -> dict[int, Any] | None:
+def _dynamic(value: Any, rows: set[int]) -> dict[int, Any] | None:
+    """The dimension that may vary: the first, but of a list of edges `(2, edge)` into rows of another input the second."""
     if not isinstance(value, Tensor) or value.dim() == 0:
         return None
-    if value.dim() == 2 and value.shape[0] == 2 and not value.is_floating_point() and ("edge" in name or "adj" in name):
+    pairs = value.dim() == 2 and value.shape[0] == 2 and not value.is_floating_point() and value.dtype is not torch.bool
+    if pairs and rows and 2 not in rows and (value.is_meta or not value.numel() or int(value.max()) < max(rows)):
         return {1: Dim.AUTO}
     return {0: Dim.AUTO}
 
