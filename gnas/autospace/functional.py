@@ -133,3 +133,35 @@ def restore_batch_norm(graph: fx.Graph) -> None:
                 graph.erase_node(user)
         if not node.users:
             graph.erase_node(node)
+
+
+def with_gradients(graph: fx.Graph) -> None:
+    """Put ops that have gradients where functionalising left some that have none, in place."""
+    for node in list(graph.nodes):
+        name = op_name(node)
+        if name == "copy" and isinstance(node.args[1], fx.Node):
+            target, source = node.args[:2]
+            dtype = node.meta["val"].dtype
+            with graph.inserting_before(node):
+                cast = _made(graph, node, ATEN.to.dtype, source, dtype)
+                made = _made(graph, node, ATEN.expand_as.default, cast, target)
+        elif name in {"slice_scatter", "select_scatter"} and node.meta["val"].is_complex():
+            target, source, *rest = node.args
+            axis = int(rest[0] if rest else node.kwargs.get("dim", 0))  # type: ignore[arg-type]
+            axis = axis % node.meta["val"].dim()
+            with graph.inserting_before(node):
+                parts = [_made(graph, node, ATEN.view_as_real.default, n) for n in (target, source)]
+                whole = _made(graph, node, node.target, *parts, axis, *rest[1:])
+                made = _made(graph, node, ATEN.view_as_complex.default, whole)
+        else:
+            continue
+        node.replace_all_uses_with(made)
+        graph.erase_node(node)
+
+
+def _made(graph: fx.Graph, like: fx.Node, target: Any, *args: Any) -> fx.Node:
+    """A call at the place of `like`, with its value worked out on the fake tensors of its operands."""
+    made = graph.call_function(target, args)
+    made.meta = dict(like.meta)
+    made.meta["val"] = target(*fx.map_arg(args, lambda n: n.meta["val"]))
+    return made

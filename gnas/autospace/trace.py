@@ -23,7 +23,7 @@ from torch.export.graph_signature import ConstantArgument, InputKind, OutputKind
 from torch.nn.utils import parametrize
 from torch.utils._pytree import tree_flatten, tree_map
 
-from gnas.autospace.functional import op_name, restore_batch_norm, without_writes
+from gnas.autospace.functional import op_name, restore_batch_norm, with_gradients, without_writes
 from gnas.autospace.islands import Island, islands_in, opaque
 from gnas.autospace.program import Program, Traced
 from gnas.errors import SpaceError
@@ -204,6 +204,7 @@ def _read(model: nn.Module, exported: ExportedProgram, training: bool) -> tuple[
         _copy(exported.graph, graph)
         _drop_mutations(graph, exported)
         restore_batch_norm(graph)
+    with_gradients(graph)
     for node in list(graph.nodes):
         if op_name(node) in {"_assert_scalar", "_assert_tensor_metadata", "sym_constrain_range_for_size", "_assert_async"}:
             graph.erase_node(node)
@@ -253,6 +254,9 @@ def _with_names(
     if in_spec is None or out_spec is None:
         raise SpaceError("the model's inputs or outputs have a structure that cannot be flattened", place=type(model).__name__)
     _fold_lifted(graph)
+    for node in list(graph.nodes):
+        if node.op == "placeholder" and not node.users and node.name not in {*state, *inputs}:
+            graph.erase_node(node)
     made = Program(graph, state, tuple(inputs), tuple(constants), in_spec, out_spec, training)
     return made, tensors
 
