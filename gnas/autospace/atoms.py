@@ -74,7 +74,9 @@ class AtomTable:
         sources, targets = [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype=np.int64)]
         for whole, factors in self._products:
             for axis, factor in enumerate(factors):
-                spread = np.broadcast_to(label[factor].reshape([-1 if i == axis else 1 for i in range(whole.ndim)]), whole.shape)
+                spread = np.broadcast_to(
+                    label[factor].reshape([-1 if i == axis else 1 for i in range(whole.ndim)]), whole.shape
+                )
                 sources.append(label[whole].ravel())
                 targets.append(spread.ravel())
         a, b = np.concatenate(sources), np.concatenate(targets)
@@ -115,7 +117,10 @@ class AtomTable:
                 for axis, factor in enumerate(factors):
                     others = tuple(i for i in range(whole.ndim) if i != axis)
                     frozen[label[factor[hit.any(axis=others)]]] = True
-                parts = [frozen[label[f]].reshape([-1 if i == j else 1 for i in range(whole.ndim)]) for j, f in enumerate(factors)]
+                parts = [
+                    frozen[label[f]].reshape([-1 if i == j else 1 for i in range(whole.ndim)])
+                    for j, f in enumerate(factors)
+                ]
                 both = parts[0]
                 for part in parts[1:]:
                     both = both & part

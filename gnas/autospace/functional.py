@@ -10,9 +10,7 @@ from torch import fx
 
 ATEN = torch.ops.aten
 _VIEWS = frozenset(
-    "alias chunk detach diagonal expand expand_as flatten movedim narrow numpy_T permute reshape select slice split "
-    "split_with_sizes squeeze swapaxes t transpose tensor_split unbind unflatten unfold unsqueeze view view_as real imag "
-    "view_as_real view_as_complex contiguous lift_fresh mT mH".split()
+    ["alias", "chunk", "detach", "diagonal", "expand", "expand_as", "flatten", "movedim", "narrow", "numpy_T", "permute", "reshape", "select", "slice", "split", "split_with_sizes", "squeeze", "swapaxes", "t", "transpose", "tensor_split", "unbind", "unflatten", "unfold", "unsqueeze", "view", "view_as", "real", "imag", "view_as_real", "view_as_complex", "contiguous", "lift_fresh", "mT", "mH"]
 )
 """Ops whose result may share memory with their first argument."""
 
@@ -91,9 +89,7 @@ def _roots(graph: fx.Graph) -> dict[fx.Node, set[fx.Node]]:
     return family
 
 
-def _shared(
-    written: fx.Node, write: fx.Node, families: dict[fx.Node, set[fx.Node]], order: dict[fx.Node, int]
-) -> bool:
+def _shared(written: fx.Node, write: fx.Node, families: dict[fx.Node, set[fx.Node]], order: dict[fx.Node, int]) -> bool:
     """Whether another value with the same memory is read after the write."""
     now = order[write]
     if any(n.op == "placeholder" for n in families[written]):
@@ -147,7 +143,7 @@ def with_gradients(graph: fx.Graph) -> None:
                 made = _made(graph, node, ATEN.expand_as.default, cast, target)
         elif name in {"slice_scatter", "select_scatter"} and node.meta["val"].is_complex():
             target, source, *rest = node.args
-            axis = int(rest[0] if rest else node.kwargs.get("dim", 0))  # type: ignore[arg-type]
+            axis = int(rest[0] if rest else node.kwargs.get("dim", 0))
             axis = axis % node.meta["val"].dim()
             with graph.inserting_before(node):
                 parts = [_made(graph, node, ATEN.view_as_real.default, n) for n in (target, source)]

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import TreeSpec, tree_flatten, tree_unflatten
 
-_library = torch.library.Library("gnas", "FRAGMENT")
-_library.define("island(Tensor[] tensors, int number) -> Tensor[]")
+_library = torch.library.Library("gnas", "FRAGMENT")  # type: ignore[no-untyped-call]
+_library.define("island(Tensor[] tensors, int number) -> Tensor[]")  # type: ignore[no-untyped-call]
 _numbers = count()
 _known: dict[int, Island] = {}
 """Islands of this process by number: a custom op takes no modules, so a traced graph has the number."""
@@ -55,7 +55,9 @@ class Island:
         given = iter(tensors)
         flat = [next(given) if value is None else value for value in self.fixed]
         args, kwargs = tree_unflatten(flat, self.in_spec)
-        return [t for t in tree_flatten(type(self.module).forward(self.module, *args, **kwargs))[0] if isinstance(t, Tensor)]
+        return [
+            t for t in tree_flatten(type(self.module).forward(self.module, *args, **kwargs))[0] if isinstance(t, Tensor)
+        ]
 
 
 def island_of(number: int) -> Island:
@@ -76,7 +78,7 @@ def _real(tensors: list[Tensor], number: int) -> list[Tensor]:
     return _known[number].call(tensors)
 
 
-_library.impl("island", _real, "CompositeExplicitAutograd")
+_library.impl("island", _real, "CompositeExplicitAutograd")  # type: ignore[no-untyped-call]
 torch.library.register_fake("gnas::island", _fake, lib=_library)
 
 
@@ -96,7 +98,7 @@ def _replaced(island: Island) -> Iterator[None]:
         results = torch.ops.gnas.island([t for t in flat if isinstance(t, Tensor)], island.number)
         return tree_unflatten(list(results), island.out_spec)
 
-    island.module.forward = forward  # type: ignore[method-assign]
+    island.module.forward = forward
     try:
         yield
     finally:

@@ -19,9 +19,7 @@ Key = tuple[str, str, int, int]
 
 _LISTS = {"cat": "cat", "concat": "cat", "concatenate": "cat", "stack": "stack"}
 _COMPUTING = frozenset(
-    "conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d convolution linear matmul mm bmm addmm baddbmm einsum "
-    "scaled_dot_product_attention lstm gru rnn_tanh rnn_relu max_pool1d max_pool2d max_pool3d avg_pool1d avg_pool2d avg_pool3d "
-    "embedding index_select scatter_add scatter_reduce fft_rfft fft_irfft island".split()
+    ["conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d", "convolution", "linear", "matmul", "mm", "bmm", "addmm", "baddbmm", "einsum", "scaled_dot_product_attention", "lstm", "gru", "rnn_tanh", "rnn_relu", "max_pool1d", "max_pool2d", "max_pool3d", "avg_pool1d", "avg_pool2d", "avg_pool3d", "embedding", "index_select", "scatter_add", "scatter_reduce", "fft_rfft", "fft_irfft", "island"]
 )
 """Ops that cost something; a unit whose drop saves none of them, and no weights, is none."""
 _GATES = frozenset({"sigmoid", "hardsigmoid", "tanh", "softmax", "hardtanh"})
@@ -108,7 +106,7 @@ def _droppable(node: fx.Node, kind: str, index: int, reads: list[fx.Node | None]
     other = reads[1 - index]
     if other is None or other is reads[index] or (kind == "sub" and index == 0):
         return False
-    return _same(other, node) and value_of(reads[index]).dim() > 0  # type: ignore[union-attr, arg-type]
+    return _same(other, node) and value_of(reads[index]).dim() > 0
 
 
 def _same(a: fx.Node, b: fx.Node) -> bool:
@@ -202,7 +200,9 @@ def _origin(node: fx.Node) -> str:
     return module_of(node) if node.op == "call_function" else node.name
 
 
-def _circuit(traced: Traced, per_program: list[dict[Key, Operand]], unit_of: Mapping[Key, int], n_units: int) -> Circuit:
+def _circuit(
+    traced: Traced, per_program: list[dict[Key, Operand]], unit_of: Mapping[Key, int], n_units: int
+) -> Circuit:
     gates: list[Gate] = []
     outputs: list[int] = []
     for program, found in zip(traced.programs, per_program, strict=True):
@@ -285,7 +285,11 @@ def _blocks(program: Program) -> dict[tuple[str, str, int], tuple[fx.Node, fx.No
         together = order[nodes[-1]] - order[nodes[0]] == len(nodes) - 1
         if len(given) != 1 or len(out) != 1 or not weights or not together or any(join_kind(n) for n in nodes):
             continue
-        if not _same(out[0], given[0]) or not any(op_name(n) in _COMPUTING for n in nodes) or (out[0], given[0]) in ends:
+        if (
+            not _same(out[0], given[0])
+            or not any(op_name(n) in _COMPUTING for n in nodes)
+            or (out[0], given[0]) in ends
+        ):
             continue
         if out[0].target is operator.getitem:
             continue

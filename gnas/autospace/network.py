@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import torch
 from torch import Tensor, fx, nn
 from torch.utils._pytree import tree_flatten, tree_unflatten
 
@@ -123,7 +122,7 @@ def _compiled(graph: fx.Graph) -> Callable[..., tuple[Any, ...]]:
     """Python function of a graph; its first argument is the module that holds the tensors."""
     code = graph.python_code("self")
     scope: dict[str, Any] = dict(code.globals)
-    exec(compile(code.src, "<sub-network>", "exec"), scope)  # noqa: S102 - the source is fx's, made from our own graph
+    exec(compile(code.src, "<sub-network>", "exec"), scope)
     function: Callable[..., tuple[Any, ...]] = scope["forward"]
     return function
 
@@ -131,5 +130,3 @@ def _compiled(graph: fx.Graph) -> Callable[..., tuple[Any, ...]]:
 def parameter_count(module: nn.Module) -> int:
     """Elements of the trainable tensors, tied ones once."""
     return sum(p.numel() for p in module.parameters())
-
-

@@ -117,7 +117,9 @@ def matrix_product(d: Dimensions, node: fx.Node) -> None:
     d.set(node, [*_batch(d, node.args[0], a, node.args[1], b, rank), *rows, *columns])
 
 
-def _batch(d: Dimensions, x: Any, a: tuple[Atoms | None, ...], y: Any, b: tuple[Atoms | None, ...], rank: int) -> list[Atoms | None]:
+def _batch(
+    d: Dimensions, x: Any, a: tuple[Atoms | None, ...], y: Any, b: tuple[Atoms | None, ...], rank: int
+) -> list[Atoms | None]:
     """Leading dimensions of two batches of matrices, broadcast to `rank`."""
     out: list[Atoms | None] = [None] * rank
     seen = [False] * rank
@@ -203,9 +205,11 @@ def recurrent(d: Dimensions, node: fx.Node) -> None:
     x = node.args[0]
     states = list(node.args[1]) if isinstance(node.args[1], (list, tuple)) else [node.args[1]]
     params = list(node.args[2])  # type: ignore[arg-type]
-    has_biases, layers, _, _, bidirectional, _ = node.args[3:9] if len(node.args) >= 9 else (True, 0, 0, 0, False, False)
+    has_biases, layers, _, _, bidirectional, _ = (
+        node.args[3:9] if len(node.args) >= 9 else (True, 0, 0, 0, False, False)
+    )
     directions = 2 if bidirectional else 1
-    per = len(params) // max(int(layers or 1) * directions, 1)  # type: ignore[call-overload]
+    per = len(params) // max(int(layers or 1) * directions, 1)  # type: ignore[arg-type]
     if ".data" in name or per != (4 if has_biases else 2):
         d.whole(node)
         return
@@ -218,7 +222,7 @@ def recurrent(d: Dimensions, node: fx.Node) -> None:
     if hidden is None:
         d.whole(node)
         return
-    for layer in range(int(layers)):  # type: ignore[call-overload]
+    for layer in range(int(layers)):  # type: ignore[arg-type]
         for direction in range(directions):
             first = (layer * directions + direction) * per
             _cell(d, params[first : first + per], given, hidden, gates)

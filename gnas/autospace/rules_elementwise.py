@@ -7,18 +7,7 @@ from torch import fx
 from gnas.autospace.atoms import Atoms
 from gnas.autospace.dimensions import Dimensions, argument, normalised, rule
 
-_ELEMENTWISE = """
-abs absolute acos acosh add asin asinh atan atan2 atanh bernoulli bitwise_and bitwise_not bitwise_or bitwise_xor ceil celu clamp
-clamp_max clamp_min clip clone complex contiguous copy copysign cos cosh deg2rad detach digamma div divide dropout alpha_dropout
-feature_dropout elu eq erf erfc erfinv exp exp2 expm1 fill float_power floor floor_divide fmax fmin fmod frac ge gelu greater
-greater_equal gt hardshrink hardsigmoid hardswish hardtanh heaviside hypot isfinite isinf isnan le leaky_relu lerp less less_equal
-lgamma log log10 log1p log2 log_sigmoid logaddexp logical_and logical_not logical_or logical_xor logit lt masked_fill maximum
-minimum mish mul multiply nan_to_num ne neg negative nextafter not_equal polar positive pow rad2deg real imag reciprocal relu relu6
-remainder round rrelu rsqrt rsub selu sgn sigmoid sign signbit silu sin sinc sinh softplus softshrink softsign special_erf
-special_expit sqrt square sub subtract tan tanh threshold to _to_copy true_divide trunc type_as where xlogy zeros_like ones_like
-full_like empty_like rand_like randn_like randint_like native_dropout feature_alpha_dropout conj conj_physical resolve_conj
-resolve_neg float double half bfloat16 addcmul addcdiv angle bool lift_fresh_copy dropout_ fake_quantize softmax_backward
-""".split()
+_ELEMENTWISE = ["abs", "absolute", "acos", "acosh", "add", "asin", "asinh", "atan", "atan2", "atanh", "bernoulli", "bitwise_and", "bitwise_not", "bitwise_or", "bitwise_xor", "ceil", "celu", "clamp", "clamp_max", "clamp_min", "clip", "clone", "complex", "contiguous", "copy", "copysign", "cos", "cosh", "deg2rad", "detach", "digamma", "div", "divide", "dropout", "alpha_dropout", "feature_dropout", "elu", "eq", "erf", "erfc", "erfinv", "exp", "exp2", "expm1", "fill", "float_power", "floor", "floor_divide", "fmax", "fmin", "fmod", "frac", "ge", "gelu", "greater", "greater_equal", "gt", "hardshrink", "hardsigmoid", "hardswish", "hardtanh", "heaviside", "hypot", "isfinite", "isinf", "isnan", "le", "leaky_relu", "lerp", "less", "less_equal", "lgamma", "log", "log10", "log1p", "log2", "log_sigmoid", "logaddexp", "logical_and", "logical_not", "logical_or", "logical_xor", "logit", "lt", "masked_fill", "maximum", "minimum", "mish", "mul", "multiply", "nan_to_num", "ne", "neg", "negative", "nextafter", "not_equal", "polar", "positive", "pow", "rad2deg", "real", "imag", "reciprocal", "relu", "relu6", "remainder", "round", "rrelu", "rsqrt", "rsub", "selu", "sgn", "sigmoid", "sign", "signbit", "silu", "sin", "sinc", "sinh", "softplus", "softshrink", "softsign", "special_erf", "special_expit", "sqrt", "square", "sub", "subtract", "tan", "tanh", "threshold", "to", "_to_copy", "true_divide", "trunc", "type_as", "where", "xlogy", "zeros_like", "ones_like", "full_like", "empty_like", "rand_like", "randn_like", "randint_like", "native_dropout", "feature_alpha_dropout", "conj", "conj_physical", "resolve_conj", "resolve_neg", "float", "double", "half", "bfloat16", "addcmul", "addcdiv", "angle", "bool", "lift_fresh_copy", "dropout_", "fake_quantize", "softmax_backward"]
 
 
 @rule(*_ELEMENTWISE)
@@ -109,7 +98,7 @@ def fourier2(d: Dimensions, node: fx.Node) -> None:
 @rule("constant_pad_nd", "pad", "reflection_pad1d", "reflection_pad2d", "replication_pad1d", "replication_pad2d")
 def pad(d: Dimensions, node: fx.Node) -> None:
     """Padded dimensions stay whole."""
-    padding = [p for p in node.args[1]] if isinstance(node.args[1], (list, tuple)) else [1, 1]  # type: ignore[union-attr]
+    padding = [p for p in node.args[1]] if isinstance(node.args[1], (list, tuple)) else [1, 1]
     rank = len(d.dims(node.args[0]))
     touched = [rank - 1 - i for i in range(len(padding) // 2) if padding[2 * i] != 0 or padding[2 * i + 1] != 0]
     _keeping(d, node, touched)
@@ -121,7 +110,10 @@ _SPATIAL = {"1d": 1, "2d": 2, "3d": 3}
 @rule(
     *(f"{kind}_pool{n}" for kind in ("max", "avg", "adaptive_avg", "adaptive_max", "lp") for n in _SPATIAL),
     *(f"max_pool{n}_with_indices" for n in _SPATIAL),
-    *(f"upsample_{k}" for k in ("nearest1d", "nearest2d", "nearest3d", "linear1d", "bilinear2d", "bicubic2d", "trilinear3d")),
+    *(
+        f"upsample_{k}"
+        for k in ("nearest1d", "nearest2d", "nearest3d", "linear1d", "bilinear2d", "bicubic2d", "trilinear3d")
+    ),
     *(f"_upsample_{k}" for k in ("nearest_exact1d", "nearest_exact2d", "bilinear2d_aa", "bicubic2d_aa")),
     *(f"_adaptive_avg_pool{n}" for n in _SPATIAL),
     "grid_sampler",
@@ -145,7 +137,13 @@ def reduce(d: Dimensions, node: fx.Node) -> None:
     chosen = argument(node, position, "dim", None)
     if isinstance(chosen, bool) or (chosen is not None and not isinstance(chosen, (int, list, tuple))):
         chosen = None
-    listed = list(range(len(given))) if chosen is None or chosen == [] else [chosen] if isinstance(chosen, int) else list(chosen)
+    listed = (
+        list(range(len(given)))
+        if chosen is None or chosen == []
+        else [chosen]
+        if isinstance(chosen, int)
+        else list(chosen)
+    )
     reduced = {normalised(int(i), len(given)) for i in listed}
     tolerant = name.startswith(("aten.sum", "aten.mean"))
     for i in reduced:

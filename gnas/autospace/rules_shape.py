@@ -26,7 +26,9 @@ def _sizes(value: Any) -> list[tuple[int, int]]:
             expression = size.node.expr
             symbols = sorted(expression.free_symbols, key=str)
             try:
-                made.append(tuple(int(expression.subs({s: base + 2 * i for i, s in enumerate(symbols)})) for base in (_A, _B)))
+                made.append(
+                    tuple(int(expression.subs({s: base + 2 * i for i, s in enumerate(symbols)})) for base in (_A, _B))
+                )
             except (TypeError, ValueError):
                 made.append((-1, -1))
         else:
@@ -93,7 +95,8 @@ def _runs(before: list[tuple[int, int]], after: list[tuple[int, int]]) -> list[t
     runs: list[tuple[list[int], list[int]]] = []
     i = j = 0
     while i < len(before) or j < len(after):
-        left, right = [], []
+        left: list[int] = []
+        right: list[int] = []
         a = b = (1, 1)
         while not left or not right or a != b:
             if left and right and a == b:
@@ -158,7 +161,7 @@ def squeeze(d: Dimensions, node: fx.Node) -> None:
 def movedim(d: Dimensions, node: fx.Node) -> None:
     """Dimensions to other places."""
     dims = d.dims(node.args[0])
-    source, target = ([a] if isinstance(a, int) else list(a) for a in node.args[1:3])  # type: ignore[arg-type, union-attr]
+    source, target = ([a] if isinstance(a, int) else list(a) for a in node.args[1:3])
     source = [normalised(int(i), len(dims)) for i in source]
     target = [normalised(int(i), len(dims)) for i in target]
     out: list[Any] = [...] * len(dims)
@@ -305,7 +308,9 @@ def slice_range(node: fx.Node, size: int) -> tuple[int | None, int | None]:
     return start, end
 
 
-@rule("select", "index_select", "gather", "take_along_dim", "select_scatter", "slice_scatter", "index_copy", "index_fill")
+@rule(
+    "select", "index_select", "gather", "take_along_dim", "select_scatter", "slice_scatter", "index_copy", "index_fill"
+)
 def pick(d: Dimensions, node: fx.Node) -> None:
     """Places of one dimension are picked or written: that dimension stays whole, the others pass."""
     name = str(node.target)
@@ -328,7 +333,9 @@ def pick(d: Dimensions, node: fx.Node) -> None:
     d.set(node, dims)
 
 
-def _same(d: Dimensions, dims: list[Atoms | None], node: Any, sizes: Sequence[int | None], axis: int) -> list[Atoms | None]:
+def _same(
+    d: Dimensions, dims: list[Atoms | None], node: Any, sizes: Sequence[int | None], axis: int
+) -> list[Atoms | None]:
     """Dimensions of another operand of the same sizes, `axis` left out, are the same."""
     other, shape = d.dims(node), d.sizes(node)
     out: list[Atoms | None] = []

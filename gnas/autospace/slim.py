@@ -36,7 +36,9 @@ def slim_rms_norm(x: Tensor, rank: int, weight: Tensor | None, eps: float, count
     return out if weight is None else out * weight
 
 
-def slim_group_norm(x: Tensor, groups: int, weight: Tensor | None, bias: Tensor | None, eps: float, channels: int) -> Tensor:
+def slim_group_norm(
+    x: Tensor, groups: int, weight: Tensor | None, bias: Tensor | None, eps: float, channels: int
+) -> Tensor:
     """Group normalisation of `x (n, channel, …)` as if each group had `channels` channels.
 
     Source: Wu and He, arXiv 1803.08494, equations 1 and 2.

@@ -95,7 +95,9 @@ class Structure:
     def inherited(self, name: str, classes: Mask) -> torch.Tensor:
         """A copy of the part of a parameter, buffer or constant that stays."""
         tensor = self.traced.tensors[name]
-        masks = tuple(None if a is None else classes[self.classes.label[a]] for a in self.dimensions.tensors.get(name, ()))
+        masks = tuple(
+            None if a is None else classes[self.classes.label[a]] for a in self.dimensions.tensors.get(name, ())
+        )
         part = narrowed(tensor.detach(), masks)
         part = part.clone() if part.data_ptr() == tensor.data_ptr() else part
         if isinstance(tensor, nn.Parameter):
@@ -104,7 +106,7 @@ class Structure:
 
 
 def _island_name(node: fx.Node, names: dict[str, str]) -> str:
-    from gnas.autospace.islands import island_of  # noqa: PLC0415
+    from gnas.autospace.islands import island_of
 
     return names[island_of(int(node.args[1])).name]  # type: ignore[arg-type]
 

@@ -76,17 +76,19 @@ def _contiguous(tree: Any) -> Any:
 
 def _plain_weights(model: nn.Module, notes: list[str]) -> nn.Module:
     """The model with parametrised weights (weight normalisation, spectral normalisation) folded into plain ones."""
-    old_style = [m for m in model.modules() if any("WeightNorm" in type(h).__name__ for h in m._forward_pre_hooks.values())]
+    old_style = [
+        m for m in model.modules() if any("WeightNorm" in type(h).__name__ for h in m._forward_pre_hooks.values())
+    ]
     if not old_style and not any(parametrize.is_parametrized(m) for m in model.modules()):
         return model
     model = copy.deepcopy(model)
     for module in model.modules():
         if parametrize.is_parametrized(module):
-            for name in list(module.parametrizations):  # type: ignore[union-attr, arg-type]
+            for name in list(module.parametrizations):
                 parametrize.remove_parametrizations(module, str(name), leave_parametrized=True)
         for key, hook in list(module._forward_pre_hooks.items()):
             if "WeightNorm" in type(hook).__name__:
-                hook.remove(module)  # type: ignore[operator, union-attr]
+                hook.remove(module)  # type: ignore[attr-defined]
                 del module._forward_pre_hooks[key]
     notes.append("parametrised weights (weight or spectral normalisation) were folded into plain weights of a copy")
     return model
@@ -193,7 +195,9 @@ def _quiet() -> Iterator[None]:
 
 def _read(model: nn.Module, exported: ExportedProgram, training: bool) -> tuple[Program, dict[str, Tensor]]:
     buffers = frozenset(
-        s.arg.name for s in exported.graph_signature.input_specs if s.kind is InputKind.BUFFER and hasattr(s.arg, "name")
+        s.arg.name
+        for s in exported.graph_signature.input_specs
+        if s.kind is InputKind.BUFFER and hasattr(s.arg, "name")
     )
     graph = fx.Graph()
     _copy(exported.graph, graph)
@@ -206,7 +210,12 @@ def _read(model: nn.Module, exported: ExportedProgram, training: bool) -> tuple[
         restore_batch_norm(graph)
     with_gradients(graph)
     for node in list(graph.nodes):
-        if op_name(node) in {"_assert_scalar", "_assert_tensor_metadata", "sym_constrain_range_for_size", "_assert_async"}:
+        if op_name(node) in {
+            "_assert_scalar",
+            "_assert_tensor_metadata",
+            "sym_constrain_range_for_size",
+            "_assert_async",
+        }:
             graph.erase_node(node)
     graph.eliminate_dead_code(lambda n: n.op in {"placeholder", "output"})
     return _with_names(model, exported, graph, training)
@@ -252,7 +261,9 @@ def _with_names(
         tensors[name] = own.get(name, tensor)
     in_spec, out_spec = exported.call_spec.in_spec, exported.call_spec.out_spec
     if in_spec is None or out_spec is None:
-        raise SpaceError("the model's inputs or outputs have a structure that cannot be flattened", place=type(model).__name__)
+        raise SpaceError(
+            "the model's inputs or outputs have a structure that cannot be flattened", place=type(model).__name__
+        )
     _fold_lifted(graph)
     for node in list(graph.nodes):
         if node.op == "placeholder" and not node.users and node.name not in {*state, *inputs}:
@@ -291,12 +302,16 @@ def _user_frame(error: BaseException) -> str:
     """`file:line in function: code` of the innermost frame that is neither torch's nor ours; empty if there is none."""
     ours = str(Path(__file__).parent)
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
-        library = any(part in frame.filename for part in ("/torch/", "/sympy/", "<frozen", "/contextlib.py", "/inspect.py"))
+        library = any(
+            part in frame.filename for part in ("/torch/", "/sympy/", "<frozen", "/contextlib.py", "/inspect.py")
+        )
         if not library and not frame.filename.startswith(ours):
             return f"{frame.filename}:{frame.lineno} in {frame.name}: {frame.line}"
     return ""
 
 
 def _shapes(args: tuple[Any, ...], kwargs: Kwargs) -> str:
-    show = tree_map(lambda t: f"{t.dtype}{list(t.shape)}".removeprefix("torch.") if isinstance(t, Tensor) else t, (args, kwargs))
+    show = tree_map(
+        lambda t: f"{t.dtype}{list(t.shape)}".removeprefix("torch.") if isinstance(t, Tensor) else t, (args, kwargs)
+    )
     return ", ".join([*(str(v) for v in show[0]), *(f"{k}={v}" for k, v in show[1].items())])

@@ -46,7 +46,9 @@ class _Masked:
         if join_kind(node):
             dropped = {i for i in range(len(read_by(node))) if (node, i) in self._plan.dropped}
             listed = join_kind(node) in {"cat", "stack"}
-            zeroed = tuple(torch.zeros_like(v) if i in dropped else v for i, v in enumerate(args[0] if listed else args))
+            zeroed = tuple(
+                torch.zeros_like(v) if i in dropped else v for i, v in enumerate(args[0] if listed else args)
+            )
             args = (list(zeroed), *args[1:]) if listed else zeroed
         return node.target(*args, **kwargs)  # type: ignore[operator]
 
