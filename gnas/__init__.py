@@ -14,7 +14,7 @@ __version__ = "0.1.0"
 def __getattr__(name: str) -> Any:
     # Tracing needs torch, which `gnas --help` does not wait for.
     if name == "space_from_model":
-        from gnas.autospace import space_from_model  # noqa: PLC0415
+        from gnas.autospace import space_from_model
 
         return space_from_model
     raise AttributeError(f"module 'gnas' has no attribute {name!r}")

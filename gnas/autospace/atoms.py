@@ -1,8 +1,9 @@
-"""Channels that live and die together: an equivalence over all channels of a model, with products for what reshaping factors.
+"""Channels that live and die together: an equivalence over all channels, with products for what reshaping factors.
 
-Every index along a tracked dimension of a tensor is an *atom*. Ops tie atoms (the rows of a convolution's weight and the channels it
-returns); reshaping says that an atom stands for a tuple of others (a channel of a query projection for a head and a place in
-the head): it is kept if all of them are. Solving gives classes of atoms; free ones with the same places form width groups.
+Every index along a tracked dimension of a tensor is an *atom*. Ops tie atoms (the rows of a convolution's weight and
+the channels it returns); reshaping says that an atom stands for a tuple of others (a channel of a query projection for
+a head and a place in the head): it is kept if all of them are. Solving gives classes of atoms; free ones with the same
+places form width groups.
 """
 
 from __future__ import annotations
@@ -146,7 +147,10 @@ class Classes:
     products: tuple[tuple[Atoms, tuple[Atoms, ...]], ...]
 
     def close(self, kept: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """Which classes are kept, `(class,)`, given those that are free: frozen ones are, products where all factors are."""
+        """Which classes are kept, `(class,)`, given those that are free.
+
+        Frozen ones are kept, and products whose factors all are.
+        """
         kept = kept | self.frozen
         while True:
             changed = False

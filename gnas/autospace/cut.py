@@ -1,7 +1,9 @@
 """Cut a program down to a sub-network: dead ops out, joins read what is left, sizes in calls rewritten.
 
-Why the result always runs: along the topological order every surviving value keeps its type, its rank and, in each dimension, exactly the
-channels that all its readers were told of. Ops that need all operands are only kept with all of them; joins lose operands of
+Why the result always runs: along the topological order every surviving value keeps its type, its rank and, in each
+dimension, exactly the
+channels that all its readers were told of. Ops that need all operands are only kept with all of them; joins lose
+operands of
 equal shape, or zeros stand in for them. Channels are removed class by class, and a class is everywhere or nowhere.
 """
 

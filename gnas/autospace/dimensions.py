@@ -161,4 +161,4 @@ def argument(node: fx.Node, position: int, name: str, default: Any = None) -> An
 
 def load_rules() -> None:
     """Register the rules of all ops."""
-    from gnas.autospace import rules_contraction, rules_elementwise, rules_norm, rules_shape  # noqa: F401
+    from gnas.autospace import rules_contraction, rules_elementwise, rules_norm, rules_parts, rules_shape  # noqa: F401

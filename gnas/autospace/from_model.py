@@ -48,7 +48,7 @@ class AutoSpace(ModelSpace):
         chosen = dict(assignment)
         units = np.array([chosen.get(u.name, KEEP) == KEEP for u in self.units], dtype=np.bool_)
         bypasses = np.array([chosen.get(u.name) == ON for u in self.bypasses], dtype=np.bool_)
-        widths = np.array([int(chosen.get(g.name, g.size)) for g in self.groups], dtype=np.int64)
+        widths = np.array([chosen.get(g.name, g.size) for g in self.groups], dtype=np.int64)
         return self.structure.removal(units, bypasses, widths)
 
     def difference(self, architecture: Architecture) -> float:
@@ -79,13 +79,17 @@ def space_from_model(
     Raises:
         SpaceError: The model does not run on the example or cannot be traced.
 
-    Source: the segment graph follows ASGNAS (Chen et al., arXiv 2305.18030); validity by a monotone circuit of liveness instead of
-        connectivity, widths by equivalence of channels.
+    Source: the segment graph follows ASGNAS (Chen et al., arXiv 2305.18030); validity by a monotone circuit of
+        liveness
+        instead of connectivity, widths by equivalence of channels.
     """
     structure = Structure.of(trace(model, tuple(args), kwargs))
     return AutoSpace(structure, name or structure.traced.name)
 
 
 def verify(space: AutoSpace, architecture: Architecture) -> float:
-    """Largest relative difference on the example between a sub-network and the original with the removed parts set to zero."""
+    """Largest difference on the example between a sub-network and the original with the removed parts set to zero.
+
+    It is relative to the largest output, or absolute where all outputs are below one.
+    """
     return space.difference(architecture)

@@ -10,7 +10,43 @@ from torch import fx
 
 ATEN = torch.ops.aten
 _VIEWS = frozenset(
-    ["alias", "chunk", "detach", "diagonal", "expand", "expand_as", "flatten", "movedim", "narrow", "numpy_T", "permute", "reshape", "select", "slice", "split", "split_with_sizes", "squeeze", "swapaxes", "t", "transpose", "tensor_split", "unbind", "unflatten", "unfold", "unsqueeze", "view", "view_as", "real", "imag", "view_as_real", "view_as_complex", "contiguous", "lift_fresh", "mT", "mH"]
+    [
+        "alias",
+        "chunk",
+        "detach",
+        "diagonal",
+        "expand",
+        "expand_as",
+        "flatten",
+        "movedim",
+        "narrow",
+        "numpy_T",
+        "permute",
+        "reshape",
+        "select",
+        "slice",
+        "split",
+        "split_with_sizes",
+        "squeeze",
+        "swapaxes",
+        "t",
+        "transpose",
+        "tensor_split",
+        "unbind",
+        "unflatten",
+        "unfold",
+        "unsqueeze",
+        "view",
+        "view_as",
+        "real",
+        "imag",
+        "view_as_real",
+        "view_as_complex",
+        "contiguous",
+        "lift_fresh",
+        "mT",
+        "mH",
+    ]
 )
 """Ops whose result may share memory with their first argument."""
 
@@ -26,8 +62,10 @@ def op_name(node: fx.Node) -> str:
 def without_writes(graph: fx.Graph, buffers: frozenset[str]) -> bool:
     """Replace every in-place op of `graph` by the op that returns a new value, in place; whether that was possible.
 
-    It is not where the written memory is read afterwards through another view of it, or where an op has no such counterpart.
-    Counters that only a write reads (`num_batches_tracked`) are left out; batch normalisation goes on updating its buffers.
+    It is not where the written memory is read afterwards through another view of it, or where an op has no such
+    counterpart.
+    Counters that only a write reads (`num_batches_tracked`) are left out; batch normalisation goes on updating its
+    buffers.
 
     Args:
         graph: A graph of ATen ops, changed.
@@ -143,8 +181,8 @@ def with_gradients(graph: fx.Graph) -> None:
                 made = _made(graph, node, ATEN.expand_as.default, cast, target)
         elif name in {"slice_scatter", "select_scatter"} and node.meta["val"].is_complex():
             target, source, *rest = node.args
-            axis = int(rest[0] if rest else node.kwargs.get("dim", 0))
-            axis = axis % node.meta["val"].dim()
+            dim: Any = rest[0] if rest else node.kwargs.get("dim", 0)
+            axis = int(dim) % node.meta["val"].dim()
             with graph.inserting_before(node):
                 parts = [_made(graph, node, ATEN.view_as_real.default, n) for n in (target, source)]
                 whole = _made(graph, node, node.target, *parts, axis, *rest[1:])

@@ -72,7 +72,10 @@ def levels(size: int) -> tuple[int, ...]:
 
 
 def importance(tensors: Mapping[str, Tensor], dimensions: Dimensions, classes: Classes) -> NDArray[np.float64]:
-    """Sum over weights of the mean-normalised squares that a channel indexes, `(class,)`; products count for their factors."""
+    """Sum over weights of the mean-normalised squares that a channel indexes, `(class,)`.
+
+    Products count for their factors.
+    """
     scores = np.zeros(len(classes.frozen))
     for name, dims in dimensions.tensors.items():
         tensor = tensors[name]
@@ -87,8 +90,8 @@ def importance(tensors: Mapping[str, Tensor], dimensions: Dimensions, classes: C
                 np.add.at(scores, classes.label[atoms], value)
     for whole, factors in classes.products:
         for axis, factor in enumerate(factors):
-            others = tuple(i for i in range(whole.ndim) if i != axis)
-            np.add.at(scores, factor, scores[whole].mean(axis=others))
+            rest = tuple(i for i in range(whole.ndim) if i != axis)
+            np.add.at(scores, factor, scores[whole].mean(axis=rest))
     return scores
 
 

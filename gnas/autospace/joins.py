@@ -19,7 +19,40 @@ Key = tuple[str, str, int, int]
 
 _LISTS = {"cat": "cat", "concat": "cat", "concatenate": "cat", "stack": "stack"}
 _COMPUTING = frozenset(
-    ["conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d", "convolution", "linear", "matmul", "mm", "bmm", "addmm", "baddbmm", "einsum", "scaled_dot_product_attention", "lstm", "gru", "rnn_tanh", "rnn_relu", "max_pool1d", "max_pool2d", "max_pool3d", "avg_pool1d", "avg_pool2d", "avg_pool3d", "embedding", "index_select", "scatter_add", "scatter_reduce", "fft_rfft", "fft_irfft", "island"]
+    [
+        "conv1d",
+        "conv2d",
+        "conv3d",
+        "conv_transpose1d",
+        "conv_transpose2d",
+        "conv_transpose3d",
+        "convolution",
+        "linear",
+        "matmul",
+        "mm",
+        "bmm",
+        "addmm",
+        "baddbmm",
+        "einsum",
+        "scaled_dot_product_attention",
+        "lstm",
+        "gru",
+        "rnn_tanh",
+        "rnn_relu",
+        "max_pool1d",
+        "max_pool2d",
+        "max_pool3d",
+        "avg_pool1d",
+        "avg_pool2d",
+        "avg_pool3d",
+        "embedding",
+        "index_select",
+        "scatter_add",
+        "scatter_reduce",
+        "fft_rfft",
+        "fft_irfft",
+        "island",
+    ]
 )
 """Ops that cost something; a unit whose drop saves none of them, and no weights, is none."""
 _GATES = frozenset({"sigmoid", "hardsigmoid", "tanh", "softmax", "hardtanh"})
@@ -49,7 +82,8 @@ class Depth:
         units: The circuit's units.
         unit_of: Unit of each operand that has one.
         bypasses: Blocks and gates that can be passed by.
-        bypassed: For each program (by position) the value that a bypass replaces and the one read instead, one pair each.
+        bypassed: For each program (by position) the value that a bypass replaces and the one read instead, one
+            pair each.
     """
 
     circuit: Circuit
@@ -142,7 +176,10 @@ def depth_of(traced: Traced, ties: Mapping[fx.Node, object] | None = None, *, al
 
 
 def _grouped(found: Mapping[Key, Operand], common: list[Key]) -> Iterator[list[Key]]:
-    """Operands dropped together: a value that only joins read goes as a whole; the inner sum of a longer one has no own unit."""
+    """Operands dropped together: a value that only joins read goes as a whole.
+
+    The inner sum of a longer one has no own unit.
+    """
     by_source: dict[fx.Node, list[Key]] = defaultdict(list)
     for key in common:
         by_source[found[key].source].append(key)
@@ -224,7 +261,7 @@ def _circuit(
 
 
 def _mixed(gates: list[Gate], pairs: list[tuple[int, int]], droppable: list[bool]) -> Gate:
-    """A join with operands that it needs: those must live; the others only matter for what they keep alive themselves."""
+    """A join with operands that it needs: those must live; it lives with or without the others."""
     del gates
     return Gate("all", tuple((source, -1) for (source, _), free in zip(pairs, droppable, strict=True) if not free))
 

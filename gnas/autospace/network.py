@@ -1,4 +1,7 @@
-"""The module of a sub-network: the same calling convention and parameter names as the model, one graph for each mode."""
+"""The module of a sub-network: the same calling convention and parameter names as the model.
+
+One graph for each mode.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +33,8 @@ class IslandCall(nn.Module):
 class SubNetwork(nn.Module):
     """What is left of a model.
 
-    Parameters and buffers have the names they have in the model, with fewer rows and columns where channels were removed. `train()` and
+    Parameters and buffers have the names they have in the model, with fewer rows and columns where channels were
+    removed. `train()` and
     `eval()` choose between the two traced programs.
 
     Args:
@@ -98,7 +102,10 @@ def _holder(root: nn.Module, name: str) -> tuple[nn.Module, str]:
 
 
 def _with_attributes(program: Program, graph: fx.Graph, islands: Mapping[int, str]) -> fx.Graph:
-    """Placeholders of the model's tensors become attributes, islands calls of modules; the others keep the inputs' order."""
+    """Placeholders of the model's tensors become attributes, islands calls of modules.
+
+    The others keep the inputs' order.
+    """
     for node in list(graph.nodes):
         if node.op == "placeholder" and node.name in program.state:
             with graph.inserting_before(node):

@@ -17,7 +17,8 @@ class Program:
 
     Attributes:
         graph: Placeholders (tensors of the model and inputs), calls of ATen ops, one output node with a flat tuple.
-        state: Placeholder name to the name of the parameter, buffer or constant it stands for. Tied parameters share a name.
+        state: Placeholder name to the name of the parameter, buffer or constant it stands for. Tied parameters
+            share a name.
         inputs: Placeholder of each flat input, in order; None where an input is no tensor and was fixed when tracing.
         constants: Values of the fixed inputs, in the same order (None for tensors).
         in_spec: Structure of `(args, kwargs)`.

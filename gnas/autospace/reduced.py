@@ -1,6 +1,7 @@
 """The reduced segment graph of a sub-network, as an `Architecture`.
 
-A segment is a run of ops of one input each, from a fork or a join to the next (ASGNAS, Chen et al., arXiv 2305.18030, section 3.1).
+A segment is a run of ops of one input each, from a fork or a join to the next (ASGNAS, Chen et al., arXiv 2305.18030,
+section 3.1).
 """
 
 from __future__ import annotations
@@ -61,7 +62,10 @@ class _Segments:
         self._ordered.append(len(inputs) > 1 and join_kind(node) not in _UNORDERED)
 
     def add(self, node: fx.Node) -> None:
-        """One live op: it goes on with the segment of its only operand where nothing else reads that, else starts one."""
+        """One live op: it goes on with the segment of its only operand where nothing else reads that.
+
+        Else starts one.
+        """
         dropped = self._cutter.plan.dropped
         reads = read_by(node) if join_kind(node) else node.all_input_nodes
         kept = [s for i, s in enumerate(reads) if s is not None and not (join_kind(node) and (node, i) in dropped)]

@@ -15,7 +15,7 @@ from gnas.autospace.atoms import Atoms
 from gnas.autospace.dimensions import argument, normalised
 from gnas.autospace.functional import ATEN, op_name
 from gnas.autospace.program import value_of
-from gnas.autospace.rules_shape import slice_range
+from gnas.autospace.rules_parts import slice_range
 from gnas.autospace.slim import slim_group_norm, slim_layer_norm, slim_rms_norm
 
 

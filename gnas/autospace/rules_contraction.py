@@ -170,7 +170,10 @@ def einsum(d: Dimensions, node: fx.Node) -> None:
 
 @rule("scaled_dot_product_attention")
 def attention(d: Dimensions, node: fx.Node) -> None:
-    """`query (…, L, E)`, `key (…, S, E)`, `value (…, S, Ev)`; heads of all three are one, and of a mask that has them."""
+    """`query (…, L, E)`, `key (…, S, E)`, `value (…, S, Ev)`.
+
+    Heads of all three are one, and of a mask that has them.
+    """
     q, k, v = (d.dims(n) for n in node.args[:3])
     mask = argument(node, 3, "attn_mask")
     lead: list[Atoms | None] = list(q[:-2])

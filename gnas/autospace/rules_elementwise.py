@@ -2,15 +2,37 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from torch import fx
 
 from gnas.autospace.atoms import Atoms
 from gnas.autospace.dimensions import Dimensions, argument, normalised, rule
 
-_ELEMENTWISE = ["abs", "absolute", "acos", "acosh", "add", "asin", "asinh", "atan", "atan2", "atanh", "bernoulli", "bitwise_and", "bitwise_not", "bitwise_or", "bitwise_xor", "ceil", "celu", "clamp", "clamp_max", "clamp_min", "clip", "clone", "complex", "contiguous", "copy", "copysign", "cos", "cosh", "deg2rad", "detach", "digamma", "div", "divide", "dropout", "alpha_dropout", "feature_dropout", "elu", "eq", "erf", "erfc", "erfinv", "exp", "exp2", "expm1", "fill", "float_power", "floor", "floor_divide", "fmax", "fmin", "fmod", "frac", "ge", "gelu", "greater", "greater_equal", "gt", "hardshrink", "hardsigmoid", "hardswish", "hardtanh", "heaviside", "hypot", "isfinite", "isinf", "isnan", "le", "leaky_relu", "lerp", "less", "less_equal", "lgamma", "log", "log10", "log1p", "log2", "log_sigmoid", "logaddexp", "logical_and", "logical_not", "logical_or", "logical_xor", "logit", "lt", "masked_fill", "maximum", "minimum", "mish", "mul", "multiply", "nan_to_num", "ne", "neg", "negative", "nextafter", "not_equal", "polar", "positive", "pow", "rad2deg", "real", "imag", "reciprocal", "relu", "relu6", "remainder", "round", "rrelu", "rsqrt", "rsub", "selu", "sgn", "sigmoid", "sign", "signbit", "silu", "sin", "sinc", "sinh", "softplus", "softshrink", "softsign", "special_erf", "special_expit", "sqrt", "square", "sub", "subtract", "tan", "tanh", "threshold", "to", "_to_copy", "true_divide", "trunc", "type_as", "where", "xlogy", "zeros_like", "ones_like", "full_like", "empty_like", "rand_like", "randn_like", "randint_like", "native_dropout", "feature_alpha_dropout", "conj", "conj_physical", "resolve_conj", "resolve_neg", "float", "double", "half", "bfloat16", "addcmul", "addcdiv", "angle", "bool", "lift_fresh_copy", "dropout_", "fake_quantize", "softmax_backward"]
+_ELEMENTWISE = frozenset(
+    {
+        "_to_copy", "abs", "absolute", "acos", "acosh", "add", "addcdiv", "addcmul", "alpha_dropout", "angle", "asin",
+        "asinh", "atan", "atan2", "atanh", "bernoulli", "bfloat16", "bitwise_and", "bitwise_not", "bitwise_or",
+        "bitwise_xor", "bool", "ceil", "celu", "clamp", "clamp_max", "clamp_min", "clip", "clone", "complex", "conj",
+        "conj_physical", "contiguous", "copy", "copysign", "cos", "cosh", "deg2rad", "detach", "digamma", "div",
+        "divide", "double", "dropout", "dropout_", "elu", "empty_like", "eq", "erf", "erfc", "erfinv", "exp", "exp2",
+        "expm1", "fake_quantize", "feature_alpha_dropout", "feature_dropout", "fill", "float", "float_power", "floor",
+        "floor_divide", "fmax", "fmin", "fmod", "frac", "full_like", "ge", "gelu", "greater", "greater_equal", "gt",
+        "half", "hardshrink", "hardsigmoid", "hardswish", "hardtanh", "heaviside", "hypot", "imag", "isfinite",
+        "isinf", "isnan", "le", "leaky_relu", "lerp", "less", "less_equal", "lgamma", "lift_fresh_copy", "log",
+        "log10", "log1p", "log2", "log_sigmoid", "logaddexp", "logical_and", "logical_not", "logical_or",
+        "logical_xor", "logit", "lt", "masked_fill", "maximum", "minimum", "mish", "mul", "multiply", "nan_to_num",
+        "native_dropout", "ne", "neg", "negative", "nextafter", "not_equal", "ones_like", "polar", "positive", "pow",
+        "rad2deg", "rand_like", "randint_like", "randn_like", "real", "reciprocal", "relu", "relu6", "remainder",
+        "resolve_conj", "resolve_neg", "round", "rrelu", "rsqrt", "rsub", "selu", "sgn", "sigmoid", "sign", "signbit",
+        "silu", "sin", "sinc", "sinh", "softmax_backward", "softplus", "softshrink", "softsign", "special_erf",
+        "special_expit", "sqrt", "square", "sub", "subtract", "tan", "tanh", "threshold", "to", "true_divide",
+        "trunc", "type_as", "where", "xlogy", "zeros_like",
+    }
+)  # fmt: skip
 
 
-@rule(*_ELEMENTWISE)
+@rule(*sorted(_ELEMENTWISE))
 def elementwise(d: Dimensions, node: fx.Node) -> None:
     """Dimensions are aligned from the right; where several operands have one of the same size, they are one."""
     sizes = d.sizes(node)
@@ -98,7 +120,7 @@ def fourier2(d: Dimensions, node: fx.Node) -> None:
 @rule("constant_pad_nd", "pad", "reflection_pad1d", "reflection_pad2d", "replication_pad1d", "replication_pad2d")
 def pad(d: Dimensions, node: fx.Node) -> None:
     """Padded dimensions stay whole."""
-    padding = [p for p in node.args[1]] if isinstance(node.args[1], (list, tuple)) else [1, 1]
+    padding: Any = list(node.args[1]) if isinstance(node.args[1], (list, tuple)) else [1, 1]
     rank = len(d.dims(node.args[0]))
     touched = [rank - 1 - i for i in range(len(padding) // 2) if padding[2 * i] != 0 or padding[2 * i + 1] != 0]
     _keeping(d, node, touched)
@@ -127,8 +149,8 @@ def spatial(d: Dimensions, node: fx.Node) -> None:
     _keeping(d, node, list(range(rank - count, rank)))
 
 
-@rule("sum", "mean", "amax", "amin", "max", "min", "std", "var", "prod", "argmax", "argmin", "any", "all", "logsumexp", "norm",
-      "linalg_vector_norm", "std_mean", "var_mean", "median", "nanmean")  # fmt: skip
+@rule("sum", "mean", "amax", "amin", "max", "min", "std", "var", "prod", "argmax", "argmin", "any", "all", "logsumexp",
+      "norm", "linalg_vector_norm", "std_mean", "var_mean", "median", "nanmean")  # fmt: skip
 def reduce(d: Dimensions, node: fx.Node) -> None:
     """Sums and means go over channels that are left; other reductions keep theirs whole."""
     source = node.args[0]

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import torch
 from torch import fx
 
@@ -38,7 +36,10 @@ def _sizes(value: Any) -> list[tuple[int, int]]:
 
 @rule("view", "reshape", "_unsafe_view", "flatten", "unflatten", "_reshape_alias", "view_copy")
 def view(d: Dimensions, node: fx.Node) -> None:
-    """Runs of dimensions with equal products are the same channels: one to many factors them, many to one multiplies them."""
+    """Runs of dimensions with equal products are the same channels: one to many factors them.
+
+    Many to one multiplies them.
+    """
     source = node.args[0]
     if not isinstance(source, fx.Node):
         d.whole(node)
@@ -73,7 +74,7 @@ def _run(
         for j, factor in zip(big_out, factors, strict=True):
             out[places[j]] = factor
     elif len(big_out) == 1 and any(a is not None for a in given) and all(a == b for a, b in before):
-        factors = tuple(_or_frozen(d, given[i], before[i][0]) for i in big_in)
+        factors = tuple(or_frozen(d, given[i], before[i][0]) for i in big_in)
         whole = d.table.fresh(math.prod(len(f) for f in factors))
         d.table.product(whole.reshape([len(f) for f in factors]), factors)
         out[places[big_out[0]]] = whole
@@ -82,7 +83,8 @@ def _run(
             d.keep(atoms)
 
 
-def _or_frozen(d: Dimensions, atoms: Atoms | None, size: int) -> Atoms:
+def or_frozen(d: Dimensions, atoms: Atoms | None, size: int) -> Atoms:
+    """Atoms of a dimension; new ones that stay where it has none."""
     if atoms is not None:
         return atoms
     made = d.table.fresh(size)
@@ -161,7 +163,8 @@ def squeeze(d: Dimensions, node: fx.Node) -> None:
 def movedim(d: Dimensions, node: fx.Node) -> None:
     """Dimensions to other places."""
     dims = d.dims(node.args[0])
-    source, target = ([a] if isinstance(a, int) else list(a) for a in node.args[1:3])
+    moves: Any = node.args[1:3]
+    source, target = ([a] if isinstance(a, int) else list(a) for a in moves)
     source = [normalised(int(i), len(dims)) for i in source]
     target = [normalised(int(i), len(dims)) for i in target]
     out: list[Any] = [...] * len(dims)
@@ -202,194 +205,12 @@ def numbers(d: Dimensions, node: fx.Node) -> None:
     d.of[node] = d.none(node)
 
 
-@rule("cat", "concat", "concatenate")
-def cat(d: Dimensions, node: fx.Node) -> None:
-    """Side by side along one dimension; the other dimensions are one."""
-    parts = [p for p in node.args[0] if isinstance(p, fx.Node)]  # type: ignore[union-attr]
-    rank = len(d.sizes(node))
-    parts = [p for p in parts if len(d.sizes(p)) == rank]
-    axis = normalised(int(argument(node, 1, "dim", 0)), rank)
-    out: list[Atoms | None] = []
-    for i in range(rank):
-        column = [d.dims(p)[i] for p in parts]
-        if i == axis:
-            out.append(_side_by_side(d, column, [d.sizes(p)[i] for p in parts]))
-            continue
-        one = column[0]
-        for other in column[1:]:
-            one = d.tie(one, other)
-        out.append(one)
-    d.set(node, out)
-
-
-def _side_by_side(d: Dimensions, column: Sequence[Atoms | None], sizes: Sequence[int | None]) -> Atoms | None:
-    if any(s is None for s in sizes):
-        for atoms in column:
-            d.keep(atoms)
-        return None
-    joined: Atoms = np.concatenate([_or_frozen(d, a, int(s or 0)) for a, s in zip(column, sizes, strict=True)])
-    return joined
-
-
-@rule("stack")
-def stack(d: Dimensions, node: fx.Node) -> None:
-    """Operands of equal shape along a new dimension, which stays whole."""
-    parts = [p for p in node.args[0] if isinstance(p, fx.Node)]  # type: ignore[union-attr]
-    axis = normalised(int(argument(node, 1, "dim", 0)), len(d.sizes(node)))
-    out = list(d.dims(parts[0]))
-    for part in parts[1:]:
-        out = [d.tie(a, b) for a, b in zip(out, d.dims(part), strict=True)]
-    out.insert(axis, None)
-    d.set(node, out)
-
-
-@rule("split", "split_with_sizes", "chunk", "tensor_split", "unsafe_split", "unsafe_chunk")
-def split(d: Dimensions, node: fx.Node) -> None:
-    """Consecutive parts of one dimension."""
-    dims, values = d.dims(node.args[0]), value_of(node)
-    axis = normalised(int(argument(node, 2, "dim", 0)), len(dims))
-    atoms, start = dims[axis], 0
-    parts: list[Any] = []
-    for value in values:
-        size = value.shape[axis]
-        if atoms is None or not isinstance(size, int):
-            part = None
-        else:
-            part = atoms[start : start + size]
-            start += size
-        parts.append(tuple(None if value.shape[i] == 1 else (part if i == axis else a) for i, a in enumerate(dims)))
-        if part is not None and len(part) == 1:
-            d.keep(part)
-    d.of[node] = parts
-
-
-@rule("unbind")
-def unbind(d: Dimensions, node: fx.Node) -> None:
-    """One tensor for each place of a dimension, which stays whole."""
-    dims = d.dims(node.args[0])
-    axis = normalised(int(argument(node, 1, "dim", 0)), len(dims))
-    d.keep(dims[axis])
-    d.of[node] = [tuple(a for i, a in enumerate(dims) if i != axis) for _ in value_of(node)]
-
-
-@rule("slice", "narrow")
-def slice_(d: Dimensions, node: fx.Node) -> None:
-    """A range of one dimension; with a step of more than one the dimension stays whole."""
-    dims = list(d.dims(node.args[0]))
-    axis = normalised(int(argument(node, 1, "dim", 0)), len(dims))
-    atoms, size = dims[axis], d.sizes(node)[axis]
-    if atoms is not None:
-        start, end = slice_range(node, len(atoms))
-        if start is None or end is None or size is None or end - start != size:
-            d.keep(atoms)
-            dims[axis] = None
-        else:
-            dims[axis] = atoms[start:end]
-            if size == 1:
-                d.keep(atoms[start:end])
-    d.set(node, dims)
-
-
-def slice_range(node: fx.Node, size: int) -> tuple[int | None, int | None]:
-    """First and last place (excluded) of a slice with constant bounds and a step of one; `(None, None)` for others."""
-    if "narrow" in str(node.target):
-        start, length = argument(node, 2, "start", 0), argument(node, 3, "length", None)
-        end = start + length if isinstance(start, int) and isinstance(length, int) else None
-    else:
-        start, end = argument(node, 2, "start", None), argument(node, 3, "end", None)
-        if argument(node, 4, "step", 1) != 1:
-            return None, None
-        start = 0 if start is None else start
-        end = size if end is None else end
-    if not isinstance(start, int) or not isinstance(end, int):
-        return None, None
-    start = max(start + size, 0) if start < 0 else min(start, size)
-    end = max(end + size, 0) if end < 0 else min(end, size)
-    return start, end
-
-
-@rule(
-    "select", "index_select", "gather", "take_along_dim", "select_scatter", "slice_scatter", "index_copy", "index_fill"
-)
-def pick(d: Dimensions, node: fx.Node) -> None:
-    """Places of one dimension are picked or written: that dimension stays whole, the others pass."""
-    name = str(node.target)
-    scatter = "scatter" in name or "index_copy" in name
-    axis_position = 2 if "_scatter" in name else 1
-    dims = list(d.dims(node.args[0]))
-    axis = normalised(int(argument(node, axis_position, "dim", 0)), len(dims))
-    d.keep(dims[axis])
-    dims[axis] = None
-    if "gather" in name or "take_along" in name:
-        dims = _same(d, dims, node.args[2], d.sizes(node.args[0]), axis)
-    elif scatter:
-        value = node.args[3] if "index_copy" in name else node.args[1]
-        other = list(d.dims(value))
-        if len(other) < len(dims):
-            other.insert(axis, None)
-        dims = [None if i == axis else d.tie(a, b) for i, (a, b) in enumerate(zip(dims, other, strict=True))]
-    if "aten.select." in name:
-        dims.pop(axis)
-    d.set(node, dims)
-
-
-def _same(
-    d: Dimensions, dims: list[Atoms | None], node: Any, sizes: Sequence[int | None], axis: int
-) -> list[Atoms | None]:
-    """Dimensions of another operand of the same sizes, `axis` left out, are the same."""
-    other, shape = d.dims(node), d.sizes(node)
-    out: list[Atoms | None] = []
-    for i, atoms in enumerate(dims):
-        if i == axis:
-            d.keep(other[i])
-            out.append(None)
-        elif shape[i] == sizes[i]:
-            out.append(d.tie(atoms, other[i]))
-        else:
-            d.keep(atoms)
-            d.keep(other[i])
-            out.append(None)
-    return out
-
-
-@rule("scatter", "scatter_add", "scatter_reduce", "index_add", "index_reduce")
-def scatter(d: Dimensions, node: fx.Node) -> None:
-    """`(x, dimension, index, source)`: rows of the source go to places of one dimension; the others are one."""
-    name = str(node.target)
-    dims = list(d.dims(node.args[0]))
-    axis = normalised(int(node.args[1]), len(dims))  # type: ignore[arg-type]
-    d.keep(dims[axis])
-    dims[axis] = None
-    sizes = d.sizes(node.args[0])
-    operands = node.args[2:4] if "scatter" in name else node.args[3:4]
-    for operand in operands:
-        if isinstance(operand, fx.Node) and d.sizes(operand):
-            dims = _same(d, dims, operand, sizes, axis)
-    d.set(node, dims)
-
-
-@rule("index")
-def index(d: Dimensions, node: fx.Node) -> None:
-    """Indexing by one tensor keeps that dimension whole; by several, all."""
-    indices = list(node.args[1])  # type: ignore[arg-type]
-    used = [i for i, n in enumerate(indices) if n is not None]
-    dims = list(d.dims(node.args[0]))
-    if len(used) != 1:
-        d.whole(node)
-        return
-    axis = used[0]
-    d.keep(dims[axis])
-    rank = len(d.sizes(indices[axis]))
-    if value_of(indices[axis]).dtype in (torch.bool, torch.uint8):
-        d.whole(node)
-        return
-    d.freeze(indices[axis])
-    d.set(node, [*dims[:axis], *([None] * rank), *dims[axis + 1 :]])
-
-
 @rule("repeat")
 def repeat(d: Dimensions, node: fx.Node) -> None:
-    """Dimensions repeated once pass; repeated ones stay whole; new ones of size one that are repeated are new channels."""
+    """Dimensions repeated once pass; repeated ones stay whole.
+
+    New ones of size one that are repeated are new channels.
+    """
     dims, sizes, times = list(d.dims(node.args[0])), d.sizes(node.args[0]), list(node.args[1])  # type: ignore[arg-type]
     shift = len(times) - len(dims)
     out: list[Atoms | None] = [None] * shift
@@ -419,7 +240,7 @@ def pixel_unshuffle(d: Dimensions, node: fx.Node) -> None:
     d.keep(dims[-1])
     d.keep(dims[-2])
     if atoms is not None:
-        pixels = _or_frozen(d, None, r * r)
+        pixels = or_frozen(d, None, r * r)
         whole = d.table.fresh(len(atoms) * r * r)
         d.table.product(whole.reshape(len(atoms), -1), (atoms, pixels))
         dims[-3] = whole
@@ -430,7 +251,7 @@ def _factor_channels(d: Dimensions, node: fx.Node, dims: list[Atoms | None], inn
     atoms = dims[-3]
     out: Atoms | None = None
     if atoms is not None and len(atoms) > inner:
-        channels, pixels = d.table.fresh(len(atoms) // inner), _or_frozen(d, None, inner)
+        channels, pixels = d.table.fresh(len(atoms) // inner), or_frozen(d, None, inner)
         d.table.product(atoms.reshape(len(channels), inner), (channels, pixels))
         out = channels
     elif atoms is not None:

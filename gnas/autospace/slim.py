@@ -1,6 +1,7 @@
 """Normalisation over fewer channels than the weights were trained for: the removed ones count as zeros, exactly.
 
-With N channels of which k are left, the mean is the sum over N, and each removed channel adds the squared mean to the variance.
+With N channels of which k are left, the mean is the sum over N, and each removed channel adds the squared mean to the
+variance.
 So a slimmed layer equals the original on inputs whose removed channels are zero.
 """
 

@@ -1,7 +1,9 @@
 """Trace any PyTorch model into programs, with `torch.export` (PyTorch's own tracer of whole graphs), non-strict.
 
-The batch may vary: the first dimension of every tensor input is dynamic, for an `edge_index` the second. Evaluation and training mode
-are traced apart, since Python code may branch on `self.training`. Weight normalisation is folded into the weights first.
+The batch may vary: the first dimension of every tensor input is dynamic, for an `edge_index` the second. Evaluation
+and training mode
+are traced apart, since Python code may branch on `self.training`. Weight normalisation is folded into the weights
+first.
 """
 
 from __future__ import annotations
@@ -35,7 +37,8 @@ def trace(model: nn.Module, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any
     """The programs of `model` in evaluation and in training mode.
 
     Args:
-        model: Any module. It is not changed; its tensors are referred to, not copied (with weight normalisation: copied).
+        model: Any module. It is not changed; its tensors are referred to, not copied (with weight normalisation:
+            copied).
         args: Example inputs, given by position.
         kwargs: Example inputs, given by name.
 
@@ -172,7 +175,10 @@ def _export(model: nn.Module, args: tuple[Any, ...], kwargs: Kwargs) -> Exported
 
 
 def _dynamic(value: Any, rows: set[int]) -> dict[int, Any] | None:
-    """The dimension that may vary: the first, but of a list of edges `(2, edge)` into rows of another input the second."""
+    """The dimension that may vary: the first, but of a list of edges `(2.
+
+    Edge)` into rows of another input the second.
+    """
     if not isinstance(value, Tensor) or value.dim() == 0:
         return None
     pairs = value.dim() == 2 and value.shape[0] == 2 and not value.is_floating_point() and value.dtype is not torch.bool

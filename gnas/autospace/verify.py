@@ -18,7 +18,8 @@ from gnas.autospace.structure import Structure
 class _Masked:
     """Runs the whole program of a model with zeros for what a sub-network lacks.
 
-    Operands of joins that are dropped or dead read as zeros, bypassed values as what stands for them, and removed channels are
+    Operands of joins that are dropped or dead read as zeros, bypassed values as what stands for them, and removed
+    channels are
     zeros in every value that has them. No shape differs from the original's; nothing of the cut graph is used.
     """
 
@@ -46,9 +47,8 @@ class _Masked:
         if join_kind(node):
             dropped = {i for i in range(len(read_by(node))) if (node, i) in self._plan.dropped}
             listed = join_kind(node) in {"cat", "stack"}
-            zeroed = tuple(
-                torch.zeros_like(v) if i in dropped else v for i, v in enumerate(args[0] if listed else args)
-            )
+            given: Any = args[0] if listed else args
+            zeroed = tuple(torch.zeros_like(v) if i in dropped else v for i, v in enumerate(given))
             args = (list(zeroed), *args[1:]) if listed else zeroed
         return node.target(*args, **kwargs)  # type: ignore[operator]
 
@@ -75,7 +75,10 @@ def masked_original(structure: Structure, removal: Removal, *args: Any, **kwargs
 
 
 def difference(structure: Structure, removal: Removal) -> float:
-    """Largest difference between a sub-network and the masked original on the example, relative to the largest output."""
+    """Largest difference between a sub-network and the masked original on the example.
+
+    Relative to the largest output.
+    """
     network = structure.network(removal).eval()
     args, kwargs = structure.traced.example
     expected = masked_original(structure, removal, *args, **kwargs)
