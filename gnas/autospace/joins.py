@@ -137,10 +137,10 @@ def operands(program: Program) -> dict[Key, Operand]:
 def _droppable(node: fx.Node, kind: str, index: int, reads: list[fx.Node | None]) -> bool:
     if kind in {"cat", "stack"}:
         return len(reads) > 1 and len(set(reads)) == len(reads)
-    other = reads[1 - index]
-    if other is None or other is reads[index] or (kind == "sub" and index == 0):
+    other, own = reads[1 - index], reads[index]
+    if other is None or own is None or other is own or (kind == "sub" and index == 0):
         return False
-    return _same(other, node) and value_of(reads[index]).dim() > 0
+    return _same(other, node) and value_of(own).dim() > 0
 
 
 def _same(a: fx.Node, b: fx.Node) -> bool:

@@ -35,7 +35,9 @@ class _Scaled(nn.Module):
         return y * self.factor if at_fault and self.factor != 1.0 else y
 
 
-CALLS = tuple(((torch.ones(n, 3),), {}) for n in (4, 5))
+CALLS: tuple[tuple[tuple[torch.Tensor, ...], dict[str, torch.Tensor]], ...] = tuple(
+    ((torch.ones(n, 3),), {}) for n in (4, 5)
+)
 
 
 @pytest.mark.parametrize(
