@@ -87,7 +87,7 @@ def _plain_weights(model: nn.Module, notes: list[str]) -> nn.Module:
     model = copy.deepcopy(model)
     for module in model.modules():
         if parametrize.is_parametrized(module):
-            for name in dict(module.parametrizations.named_children()):  # type: ignore[union-attr, operator]
+            for name in dict(module.parametrizations.named_children()):  # type: ignore[union-attr]
                 parametrize.remove_parametrizations(module, str(name), leave_parametrized=True)
         for key, hook in list(module._forward_pre_hooks.items()):
             if "WeightNorm" in type(hook).__name__:
