@@ -14,7 +14,9 @@ import torch
 from torch import nn
 
 from gnas.architecture import Architecture, Node
+from gnas.blueprint import build_layer
 from gnas.errors import InvalidShapeError, SpaceError
+from gnas.fills import LateFills
 from gnas.ops import Layer, Op, TensorType
 
 __all__ = ["Network", "NetworkLayer", "build_network", "infer_types"]
@@ -68,8 +70,10 @@ class Network(nn.Module):
         self.layers = layers
         self.input_names = input_names
         self.output_name = output_name
+        fills = LateFills(int(torch.randint(2**62, (), device="cpu")))
         for layer in layers:
-            self.add_module(layer.name, layer.layer.build())
+            self.add_module(layer.name, build_layer(layer.layer, fills))
+        fills.draw()
         self.steps = _steps(layers, input_names, output_name)
 
     def forward(self, *inputs: torch.Tensor) -> torch.Tensor:
