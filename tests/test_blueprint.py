@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -24,7 +26,7 @@ class Tied(nn.Module):
         self.two = nn.Linear(width, width)
         self.two.weight = self.one.weight
         self.again = self.one
-        self.order = [self.two, {"first": self.one}]
+        self.order: list[Any] = [self.two, {"first": self.one}]
         self.act = self.shift
         self.register_buffer("offset", torch.arange(width).float())
 
@@ -56,7 +58,7 @@ class Closed(nn.Module):
     def __init__(self, width: int) -> None:
         super().__init__()
         self.linear = nn.Linear(width, width)
-        self.call = lambda x: self.linear(x)
+        self.call: Callable[[torch.Tensor], torch.Tensor] = lambda x: self.linear(x)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         result: torch.Tensor = self.call(x)
@@ -91,7 +93,8 @@ def outputs(module: nn.Module) -> torch.Tensor:
     x = torch.linspace(-1, 1, 24).reshape(4, 6)
     module.eval()
     result = module(x, x, x) if isinstance(module, nn.MultiheadAttention) else module(x)
-    return result[0] if isinstance(result, tuple) else result
+    output: torch.Tensor = result[0] if isinstance(result, tuple) else result
+    return output
 
 
 @pytest.mark.parametrize("layer", LAYERS, ids=IDS)
@@ -148,5 +151,5 @@ def test_ties_survive() -> None:
 
 def test_training_a_copy_reaches_the_weights_of_a_recurrent_layer() -> None:
     lstm = build(LAYERS[2])
-    outputs(lstm).sum().backward()
+    outputs(lstm).sum().backward()  # type: ignore[no-untyped-call]
     assert all(parameter.grad is not None and parameter.grad.abs().sum() > 0 for parameter in lstm.parameters())
