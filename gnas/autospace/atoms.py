@@ -20,9 +20,16 @@ Atoms = NDArray[np.int64]
 
 
 class AtomTable:
-    """Atoms and what is known of them; filled by the rules of ops, then solved once."""
+    """Atoms and what is known of them; filled by the rules of ops, then solved once.
+
+    Attributes:
+        cause: Who freezes atoms now; whoever fills the table sets it.
+        causes: Frozen atoms and the cause of each, in order.
+    """
 
     def __init__(self) -> None:
+        self.cause: object = None
+        self.causes: list[tuple[Atoms, object]] = []
         self._count = 0
         self._ties: list[tuple[Atoms, Atoms]] = []
         self._frozen: list[Atoms] = []
@@ -47,6 +54,7 @@ class AtomTable:
     def freeze(self, atoms: Atoms) -> None:
         """These are always kept."""
         self._frozen.append(atoms)
+        self.causes.append((atoms, self.cause))
 
     def product(self, whole: Atoms, factors: tuple[Atoms, ...]) -> None:
         """`whole`, of shape `(n1, …, nk)`, is kept where each of `factors[j]`, of shape `(nj,)`, is."""

@@ -56,8 +56,10 @@ class Dimensions:
                 name = program.state.get(node.name)
                 self.of[node] = self._of_tensor(name, traced) if name is not None else self.none(node)
             elif node.op == "call_function":
+                self.table.cause = node
                 self._call(node)
             elif node.op == "output":
+                self.table.cause = node
                 for value in program.outputs:
                     if isinstance(value, fx.Node):
                         self.freeze(value)

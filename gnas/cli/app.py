@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from gnas import __version__
+from gnas.cli.auto import auto
 from gnas.cli.export import export
 from gnas.cli.fit import fit
 from gnas.cli.guard import guarded
@@ -44,7 +45,7 @@ def _root(
     """Neural architecture search: one YAML file in, a better model out, honestly measured."""
 
 
-for verb in (plan, run, report, export, fit, screen, init):
+for verb in (plan, run, auto, report, export, fit, screen, init):
     app.command()(verb)
 app.add_typer(space, name="space")
 

@@ -57,6 +57,10 @@ class OnnxSession:
         output: NDArray[Any] = self._session.run(None, self.bind(arrays))[0]
         return output
 
+    def run_all(self, arrays: Arrays) -> list[NDArray[Any]]:
+        """All outputs for inputs given by name."""
+        return list(self._session.run(None, self.bind(arrays)))
+
     def run_bound(self, bound: dict[str, NDArray[Any]]) -> None:
         """Runs on what `bind` returned and drops the output: the timed call of a meter."""
         self._session.run(None, bound)

@@ -1,0 +1,1 @@
+"""`gnas auto`: a user's own model in, its search space and smaller models out."""
