@@ -116,7 +116,9 @@ def call(function: Callable[..., Any], name: str, *args: Any, what: str = "the f
         inspect.signature(function).bind(*args)
     except TypeError as error:
         count = "no argument" if not args else f"{len(args)} argument{'s' * (len(args) > 1)}"
-        raise SpecError(f"{what} cannot be called with {count} ({error})", place=name, remedy=f"let it take {count}") from None
+        raise SpecError(
+            f"{what} cannot be called with {count} ({error})", place=name, remedy=f"let it take {count}"
+        ) from None
     except ValueError:
         pass
     with users_code(name, what):
