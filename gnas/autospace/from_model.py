@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from torch import nn
 
 from gnas.architecture import Architecture, Assignment
-from gnas.autospace.cut import Removal
+from gnas.autospace.costs import CostTable
+from gnas.autospace.cut import Mask, Removal
 from gnas.autospace.joins import Depth
 from gnas.autospace.model_space import ON, ModelSpace
 from gnas.autospace.network import SubNetwork
@@ -20,6 +23,7 @@ from gnas.autospace.structure import Structure
 from gnas.autospace.trace import trace
 from gnas.autospace.verify import difference
 from gnas.errors import SpaceError
+from gnas.space.protocol import Codes
 
 
 class AutoSpace(ModelSpace):
@@ -45,11 +49,31 @@ class AutoSpace(ModelSpace):
 
     def removal(self, assignment: Assignment | Mapping[str, Any]) -> Removal:
         """What an assignment of choices takes from the model; choices it does not name are kept, off and full."""
+        return self.structure.removal(*self._chosen(assignment))
+
+    def _chosen(self, assignment: Assignment | Mapping[str, Any]) -> tuple[Mask, Mask, NDArray[np.int64]]:
+        """Units kept, bypasses taken, channels kept of each group."""
         chosen = dict(assignment)
         units = np.array([chosen.get(u.name, KEEP) == KEEP for u in self.units], dtype=np.bool_)
         bypasses = np.array([chosen.get(u.name) == ON for u in self.bypasses], dtype=np.bool_)
         widths = np.array([chosen.get(g.name, g.size) for g in self.groups], dtype=np.int64)
-        return self.structure.removal(units, bypasses, widths)
+        return units, bypasses, widths
+
+    @cached_property
+    def cost_table(self) -> CostTable:
+        """Counts the costs of sub-networks."""
+        return CostTable(self.structure)
+
+    def costs(self, choices: Architecture | Assignment | Mapping[str, Any]) -> dict[str, float]:
+        """`n_params` and `macs` of a sub-network, which is not built; choices not named are kept, off and full."""
+        assignment = choices.assignment if isinstance(choices, Architecture) else choices
+        units, bypasses, widths = self._chosen(assignment)
+        found = self.cost_table.of(units[None], bypasses[None], widths[None])
+        return {name: float(column[0]) for name, column in found.items()}
+
+    def costs_of(self, codes: Codes) -> Mapping[str, NDArray[np.float64]]:
+        """`n_params` and `macs` of rows of codes `(n, choice)`, each `(n,)`."""
+        return self.cost_table.of(self.kept(codes), self.bypassed(codes), self.widths(codes))
 
     def difference(self, architecture: Architecture) -> float:
         """See `verify`."""
