@@ -73,6 +73,15 @@ class SubNetwork(nn.Module):
         inputs = [v for v, name in zip(flat, program.inputs, strict=True) if name is not None]
         return tree_unflatten(list(self._calls[mode](self, *inputs)), program.out_spec)
 
+    @property
+    def modes(self) -> tuple[bool, ...]:
+        """Modes with a graph of their own: False is evaluation, True is training."""
+        return tuple(self._graphs)
+
+    def program(self, *, training: bool = False) -> Program:
+        """The program of a mode that was cut: structures of inputs and outputs."""
+        return self._programs[training if training in self._programs else False]
+
     def graph(self, *, training: bool = False) -> fx.Graph:
         """The graph of a mode; tensors are attributes by name."""
         return self._graphs[training if training in self._graphs else False]

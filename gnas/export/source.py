@@ -12,6 +12,7 @@ import importlib
 import importlib.util
 import inspect
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import ModuleType
 
@@ -75,6 +76,18 @@ class SourceCollector:
         if kind.__qualname__ != name:
             raise ExportError("a layer class must stand at the top of its module", value=kind.__qualname__)
         self._define(kind.__module__, name)
+        return name
+
+    def function(self, function: Callable[..., object]) -> str:
+        """The name of a function in the file, with its definition registered.
+
+        Raises:
+            ExportError: It does not stand at the top of its module, or its source cannot be had.
+        """
+        name = function.__name__
+        if function.__qualname__ != name:
+            raise ExportError("a function must stand at the top of its module", value=function.__qualname__)
+        self._define(function.__module__, name)
         return name
 
     def definitions(self) -> list[str]:
