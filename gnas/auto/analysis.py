@@ -12,7 +12,7 @@ from gnas.auto.example import Example, placed, read_example
 from gnas.auto.latency import Latency, latency
 from gnas.auto.target import load_subject
 from gnas.autospace import AutoSpace, space_from_model
-from gnas.autospace.coverage import Coverage, coverage
+from gnas.autospace.coverage import Coverage, coverage, smallest
 from gnas.errors import SpecError
 
 
@@ -80,8 +80,8 @@ def analyse(request: Request, *, measure: bool) -> Analysis:
     space = space_from_model(subject.model, example.args, example.kwargs)
     seconds = time.perf_counter() - started
     on_meta = any(t.is_meta for t in space.structure.traced.tensors.values())
-    timed = None
+    cover, timed = coverage(space), None
     if measure and not on_meta and space.choices:
-        smallest, whole = (space.build(a).eval() for a in (space.smallest(), space.full()))
-        timed = latency(smallest, whole, example)
-    return Analysis(subject.model, example, space, coverage(space), timed, seconds)
+        least = smallest(space, {unit.name: unit.n_params for unit in cover.units})
+        timed = latency(space.build(least).eval(), space.build(space.full()).eval(), example)
+    return Analysis(subject.model, example, space, cover, timed, seconds)

@@ -34,7 +34,6 @@ class Page:
         tone: `good` where something can be chosen, else `bad`.
         caveats: What to know beside it.
         latency: Of the smallest sub-network.
-        macs: Of the whole model and of the smallest sub-network; None where not counted.
         svg: The segment graph.
         seconds: Of parsing.
         command: That made the page.
@@ -48,7 +47,6 @@ class Page:
     tone: str
     caveats: tuple[str, ...]
     latency: Latency | None
-    macs: tuple[float, float] | None
     svg: str | None
     seconds: float
     command: str
@@ -66,7 +64,6 @@ def page_of(analysis: Analysis, *, command: str, versions: Mapping[str, str]) ->
         tone="good" if cover.count > 1 else "bad",
         caveats=caveats(cover),
         latency=analysis.latency,
-        macs=None,
         svg=segment_svg(analysis.space, cover),
         seconds=analysis.seconds,
         command=command,

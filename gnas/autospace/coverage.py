@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from math import prod
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gnas.architecture import Architecture, Value
 from gnas.autospace.cut import Removal
 from gnas.autospace.from_model import AutoSpace
 from gnas.autospace.joins import join_kind
+from gnas.autospace.model_space import ON
 from gnas.autospace.reasons import Blocked, blocked, shown
+from gnas.autospace.records import DROP
 from gnas.autospace.structure import Structure
 
 _ON_EVERY_PATH = "no join can do without it"
@@ -28,7 +31,7 @@ class UnitCover:
         kind: `operand`, `value` or `bypass`.
         module: The user's module that goes.
         source: File and line of the join or of the module's last call.
-        n_params: Parameters that go with it alone.
+        n_params, macs: Parameters and multiply-accumulates (of one example) that go with it alone.
     """
 
     name: str
@@ -36,6 +39,7 @@ class UnitCover:
     module: str
     source: str
     n_params: int
+    macs: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +97,7 @@ class Coverage:
         n_params: Of the whole model.
         by_depth, by_width, by_any: Parameters that some choice of that kind touches.
         least: Parameters of the smallest sub-network found.
+        macs, least_macs: Multiply-accumulates of one example, of the whole model and of that sub-network.
         blocked: What keeps channels whole.
         still: Modules with parameters that no choice touches, most parameters first.
         islands: Submodules that could not be traced: name, class, reason.
@@ -115,6 +120,8 @@ class Coverage:
     by_width: int
     by_any: int
     least: int
+    macs: float
+    least_macs: float
     blocked: tuple[Blocked, ...]
     still: tuple[Still, ...]
     islands: tuple[tuple[str, str, str], ...]
@@ -126,33 +133,35 @@ def coverage(space: AutoSpace) -> Coverage:
     structure, full = space.structure, space.full()
     sizes = {n: t.numel() for n, t in structure.traced.tensors.items() if n in structure.traced.parameters}
     whole = needed_parameters(structure, space.removal({}))
-    losses = _losses(space, whole)
-    smallest = space.removal(space.smallest().assignment)
-    gone = set().union(*losses.values(), whole - needed_parameters(structure, smallest))
+    depth = _depth_choices(space)
+    least = smallest(space, {unit.name: unit.n_params for unit in depth})
+    gone = whole - needed_parameters(structure, space.removal(least.assignment))
+    for unit in depth:
+        gone |= whole - needed_parameters(structure, space.removal(_without(unit)))
     free = _free_elements(space)
     untouched = {n: 0 if n in gone else sizes[n] - free[n] for n in whole}
     reasons = blocked(structure)
     decisions = space.decisions
-    lost = {name: sum(sizes[n] for n in names) for name, names in losses.items()}
+    costs, least_costs = space.costs({}), space.costs(least)
     return Coverage(
         name=space.name,
         operations=sum(n.op == "call_function" for n in structure.traced.evaluation.graph.nodes),
         segments=len(full.nodes),
         joins=sum(bool(join_kind(n)) for n in structure.traced.evaluation.graph.nodes),
-        units=tuple(_unit(space, i, lost) for i in decisions.open),
+        units=tuple(unit for unit in depth if unit.kind != "bypass"),
         forced=tuple(space.units[i].name for i in decisions.forced),
         pinned=tuple(space.units[i].name for i in decisions.pinned),
-        bypasses=tuple(
-            UnitCover(u.name, u.kind, u.module, shown(u.source), lost.get(u.name, 0)) for u in space.bypasses
-        ),
+        bypasses=tuple(unit for unit in depth if unit.kind == "bypass"),
         widths=tuple(_widths(space, sizes)),
         count=space.count(),
-        removable=tuple(sorted(gone & whole)),
+        removable=tuple(sorted(gone)),
         n_params=sum(sizes[n] for n in whole),
-        by_depth=sum(sizes[n] for n in gone & whole),
+        by_depth=sum(sizes[n] for n in gone),
         by_width=sum(free[n] for n in whole),
         by_any=sum(sizes[n] - untouched[n] for n in whole),
-        least=parameters_left(structure, smallest),
+        least=round(least_costs["n_params"]),
+        macs=costs["macs"],
+        least_macs=least_costs["macs"],
         blocked=reasons,
         still=_still(sizes, untouched, reasons, structure),
         islands=tuple((n, type(m).__name__, _reason(n, structure)) for n, m in structure.traced.islands.items()),
@@ -167,38 +176,25 @@ def needed_parameters(structure: Structure, removal: Removal) -> set[str]:
     return names & structure.traced.parameters
 
 
-def parameters_left(structure: Structure, removal: Removal) -> int:
-    """Number of parameters of a sub-network, without building it."""
-    label = structure.classes.label
-    total = 0
-    for name in needed_parameters(structure, removal):
-        dims = structure.dimensions.tensors.get(name, ())
-        shape = structure.traced.tensors[name].shape
-        counts = (s if a is None else int(removal.classes[label[a]].sum()) for a, s in zip(dims, shape, strict=True))
-        total += prod(counts)
-    return total
+def smallest(space: AutoSpace, n_params: Mapping[str, int]) -> Architecture:
+    """The sub-network that drops units greedily, those with most parameters first, and takes the least widths."""
+    return space.smallest([float(1 + n_params.get(unit.name, 0)) for unit in space.units])
 
 
-def _losses(space: AutoSpace, whole: set[str]) -> dict[str, set[str]]:
-    """Parameters that go with each depth choice alone, by its name."""
-    found: dict[str, set[str]] = {}
-    everything = space.removal({})
-    for position in space.decisions.open:
-        kept = everything.units.copy()
-        kept[position] = False
-        removal = Removal(kept, everything.bypasses, everything.classes)
-        found[space.units[position].name] = whole - needed_parameters(space.structure, removal)
-    for position, unit in enumerate(space.bypasses):
-        taken = everything.bypasses.copy()
-        taken[position] = True
-        removal = Removal(everything.units, taken, everything.classes)
-        found[unit.name] = whole - needed_parameters(space.structure, removal)
-    return found
+def _without(unit: UnitCover) -> dict[str, Value]:
+    return {unit.name: ON if unit.kind == "bypass" else DROP}
 
 
-def _unit(space: AutoSpace, position: int, lost: dict[str, int]) -> UnitCover:
-    unit = space.units[position]
-    return UnitCover(unit.name, unit.kind, unit.module, shown(unit.source), lost[unit.name])
+def _depth_choices(space: AutoSpace) -> tuple[UnitCover, ...]:
+    """Units that are choices, then bypasses, with what goes with each alone."""
+    whole = space.costs({})
+    found = []
+    for unit in (*(space.units[i] for i in space.decisions.open), *space.bypasses):
+        plain = UnitCover(unit.name, unit.kind, unit.module, shown(unit.source), 0, 0.0)
+        left = space.costs(_without(plain))
+        n_params, macs = (whole[name] - left[name] for name in ("n_params", "macs"))
+        found.append(replace(plain, n_params=round(n_params), macs=macs))
+    return tuple(found)
 
 
 def _searchable(space: AutoSpace) -> NDArray[np.bool_]:

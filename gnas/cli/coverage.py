@@ -37,6 +37,7 @@ def _shares(analysis: Analysis) -> str:
             words.share(cover.least, cover.n_params),
         ]
     ]
+    rows.append(["MACs", cost("macs", cover.macs), "", "", "", words.share(cover.least_macs, cover.macs)])
     if timed is not None:
         name = f"latency ({timed.runtime})"
         rows.append([name, cost("latency_ms", timed.whole_ms), "", "", "", words.share(timed.share, 1.0)])

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from gnas.autospace import AutoSpace, space_from_model
-from gnas.autospace.coverage import Coverage, coverage
+from gnas.autospace.coverage import Coverage, coverage, smallest
 from gnas.autospace.records import DROP
 
 
@@ -56,9 +56,10 @@ def parameters(network: nn.Module) -> int:
 
 def test_counts_are_those_of_built_networks(space: AutoSpace, cover: Coverage) -> None:
     assert cover.n_params == parameters(Residual())
-    assert cover.least == parameters(space.build(space.smallest()))
+    assert cover.least == parameters(space.build(smallest(space, {u.name: u.n_params for u in cover.units})))
     assert cover.count == space.count() == 2 ** (2 + 2) * 8**2
     assert (len(cover.units), len(cover.bypasses), len(cover.widths)) == (2, 2, 2)
+    assert (cover.macs, cover.least_macs) == (space.costs({})["macs"], space.costs(space.smallest())["macs"])
     for unit in cover.units:
         row = {**dict(space.full().assignment), unit.name: DROP}
         assert cover.n_params - unit.n_params == parameters(space.build(space.decode(space.encode(row))))
