@@ -53,7 +53,7 @@ class Dimensions:
     def _pass(self, program: Program, traced: Traced) -> None:
         for node in program.graph.nodes:
             if node.op == "placeholder":
-                name = program.state.get(node.name)
+                name = program.state.get(node.name) if node.users else None
                 self.of[node] = self._of_tensor(name, traced) if name is not None else self.none(node)
             elif node.op == "call_function":
                 self.table.cause = node

@@ -163,8 +163,12 @@ def restore_batch_norm(graph: fx.Graph) -> None:
             if user.target is operator.getitem and user.args[1] == 0:
                 user.replace_all_uses_with(made)
                 graph.erase_node(user)
-            elif user.target is operator.getitem and not user.users:
-                graph.erase_node(user)
+            elif user.target is operator.getitem:
+                # NOTE: a layer called twice: its second call reads the buffers that the first one has updated.
+                if user.args[1] in (3, 4):
+                    user.replace_all_uses_with(mean if user.args[1] == 3 else var)
+                if not user.users:
+                    graph.erase_node(user)
         if not node.users:
             graph.erase_node(node)
 

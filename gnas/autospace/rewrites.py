@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -16,7 +17,7 @@ from gnas.autospace.dimensions import argument, normalised
 from gnas.autospace.functional import ATEN, op_name
 from gnas.autospace.program import value_of
 from gnas.autospace.rules_parts import slice_range
-from gnas.autospace.slim import slim_group_norm, slim_layer_norm, slim_rms_norm
+from gnas.autospace.slim import slim_group_norm, slim_layer_norm, slim_rms_norm, slim_var_mean
 
 
 class Cut(Protocol):
@@ -225,14 +226,29 @@ def attention(cut: Cut, node: fx.Node) -> fx.Node | None:
 @rewrites("mean")
 def mean(cut: Cut, node: fx.Node) -> fx.Node | None:
     """A mean over the original number of channels."""
+    _, left, whole = _left(cut, node, argument(node, 1, "dim", None))
+    return None if left == whole else cut.call(ATEN.mul.Scalar, cut.copy(node), left / whole)
+
+
+@rewrites("var", "std", "var_mean", "std_mean")
+def variance(cut: Cut, node: fx.Node) -> fx.Node | None:
+    """A variance over the original number of channels."""
+    chosen = argument(node, 1, "dim", None)
+    axes, left, whole = _left(cut, node, None if isinstance(chosen, bool) else chosen)
+    if left == whole:
+        return None
+    unbiased = next((a for a in node.args[1:] if isinstance(a, bool)), node.kwargs.get("unbiased", True))
+    correction = node.kwargs.get("correction", float(bool(unbiased)))
+    name, keep = op_name(node), argument(node, 3, "keepdim", False)
+    made = cut.call(slim_var_mean, node.args[0], axes, (left, whole), correction, keep, name.startswith("std"))
+    return made if name.endswith("_mean") else cut.call(operator.getitem, made, 0)
+
+
+def _left(cut: Cut, node: fx.Node, chosen: Any) -> tuple[list[int], int, int]:
+    """The chosen dimensions (all if None), and how many channels along them are left and were in the original."""
     source = node.args[0]
     counts, full = cut.counts(source), cut.full(source)  # type: ignore[arg-type]
-    chosen = argument(node, 1, "dim", None)
     listed = range(len(full)) if chosen is None or chosen == [] else [chosen] if isinstance(chosen, int) else chosen
-    share = 1.0
-    for i in {normalised(int(c), len(full)) for c in listed}:
-        if counts[i] is not None:
-            share *= int(counts[i] or 0) / int(full[i] or 1)
-    if share == 1.0:
-        return None
-    return cut.call(ATEN.mul.Scalar, cut.copy(node), share)
+    axes = sorted({normalised(int(c), len(full)) for c in listed})
+    shrunk = [i for i in axes if counts[i] is not None]
+    return axes, math.prod(int(counts[i] or 0) for i in shrunk), math.prod(int(full[i] or 0) for i in shrunk)

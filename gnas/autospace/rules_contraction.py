@@ -8,6 +8,7 @@ from torch import fx
 
 from gnas.autospace.atoms import Atoms
 from gnas.autospace.dimensions import Dimensions, argument, rule
+from gnas.autospace.functional import op_name
 
 
 @rule("linear")
@@ -237,6 +238,24 @@ def recurrent(d: Dimensions, node: fx.Node) -> None:
     d.of[node] = results
 
 
+@rule("lstm_cell", "gru_cell", "rnn_tanh_cell", "rnn_relu_cell")
+def recurrent_cell(d: Dimensions, node: fx.Node) -> None:
+    """One step of a recurrent layer: hidden units are one over gates and states."""
+    name = op_name(node)
+    gates = 4 if name.startswith("lstm") else 3 if name.startswith("gru") else 1
+    states = list(node.args[1]) if isinstance(node.args[1], (list, tuple)) else [node.args[1]]
+    params = [n for n in (*node.args[2:], *node.kwargs.values()) if isinstance(n, fx.Node)]
+    hidden = d.dims(states[0])[-1]
+    for state in states[1:]:
+        hidden = d.tie(hidden, d.dims(state)[-1])
+    if hidden is None:
+        d.whole(node)
+        return
+    _cell(d, params, d.dims(node.args[0])[-1], hidden, gates)
+    result = (*d.dims(node.args[0])[:-1], hidden)
+    d.of[node] = [result for _ in d.none(node)] if gates == 4 else result
+
+
 def _cell(d: Dimensions, params: list[Any], given: Atoms | None, hidden: Atoms, gates: int) -> None:
     into, back, *biases = (d.dims(p) for p in params)
     d.tie(into[1], given)
@@ -266,3 +285,29 @@ def embedding(d: Dimensions, node: fx.Node) -> None:
     d.keep(weight[0])
     d.freeze(node.args[1])  # type: ignore[arg-type]
     d.set(node, [*([None] * (len(d.sizes(node)) - 1)), weight[1]])
+
+
+@rule("cdist", "_cdist_forward", "_euclidean_dist")
+def distances(d: Dimensions, node: fx.Node) -> None:
+    """`x (…, P, M)`, `y (…, R, M)`: distances `(…, P, R)`; what is removed has no share in them."""
+    x, y = d.dims(node.args[0]), d.dims(node.args[1])
+    order = argument(node, 2, "p", 2.0)
+    shared = d.tie(x[-1], y[-1])
+    if not isinstance(order, (int, float)) or order <= 0:
+        d.keep(shared)
+    rank = len(d.sizes(node)) - 2
+    d.set(node, [*_batch(d, node.args[0], x, node.args[1], y, rank), x[-2], y[-2]])
+
+
+@rule("cosine_similarity")
+def cosine(d: Dimensions, node: fx.Node) -> None:
+    """Both operands broadcast, one dimension is summed over."""
+    shapes = [d.sizes(n) for n in node.args[:2]]
+    if len(shapes[0]) != len(shapes[1]):
+        d.whole(node)
+        return
+    axis = int(argument(node, 2, "dim", 1)) % len(shapes[0])
+    out: list[Atoms | None] = []
+    for a, b, m, n in zip(*(d.dims(n) for n in node.args[:2]), *shapes, strict=True):
+        out.append(a if n == 1 else b if m == 1 else d.tie(a, b))
+    d.set(node, [atoms for i, atoms in enumerate(out) if i != axis])

@@ -8,10 +8,11 @@ from torch import fx
 
 from gnas.autospace.atoms import Atoms
 from gnas.autospace.dimensions import Dimensions, argument, normalised, rule
+from gnas.autospace.functional import op_name
 
 _ELEMENTWISE = frozenset(
     {
-        "_to_copy", "abs", "absolute", "acos", "acosh", "add", "addcdiv", "addcmul", "alpha_dropout", "angle", "asin",
+        "__and__", "__or__", "__xor__", "_to_copy", "abs", "absolute", "acos", "acosh", "add", "addcdiv", "addcmul", "alpha_dropout", "angle", "asin",
         "asinh", "atan", "atan2", "atanh", "bernoulli", "bfloat16", "bitwise_and", "bitwise_not", "bitwise_or",
         "bitwise_xor", "bool", "ceil", "celu", "clamp", "clamp_max", "clamp_min", "clip", "clone", "complex", "conj",
         "conj_physical", "contiguous", "copy", "copysign", "cos", "cosh", "deg2rad", "detach", "digamma", "div",
@@ -167,9 +168,8 @@ def reduce(d: Dimensions, node: fx.Node) -> None:
         else list(chosen)
     )
     reduced = {normalised(int(i), len(given)) for i in listed}
-    tolerant = name.startswith(("aten.sum", "aten.mean"))
     for i in reduced:
-        if not tolerant:
+        if not _blind_to_zeros(node):
             d.keep(given[i])
     template = d.none(node)
     one = template[0] if isinstance(template, list) else template
@@ -181,6 +181,17 @@ def reduce(d: Dimensions, node: fx.Node) -> None:
         d.of[node] = [tuple(out) for _ in template]
     else:
         d.set(node, out)
+
+
+def _blind_to_zeros(node: fx.Node) -> bool:
+    """Whether a reduction can do with the channels that are left: removed ones count as zeros (means and variances
+    are put right by rewrites).
+    """
+    name = op_name(node)
+    if name in {"norm", "linalg_vector_norm"}:
+        order = argument(node, 1, "ord" if "linalg" in name else "p", 2)
+        return isinstance(order, (int, float)) and order > 0
+    return name in {"sum", "mean", "var", "std", "var_mean", "std_mean"}
 
 
 @rule("prelu")

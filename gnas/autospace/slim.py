@@ -53,3 +53,28 @@ def slim_group_norm(
     shape = [1, -1] + [1] * (x.dim() - 2)
     out = out if weight is None else out * weight.reshape(shape)
     return out if bias is None else out + bias.reshape(shape)
+
+
+def slim_var_mean(
+    x: Tensor, axes: list[int], share: tuple[int, int], correction: float | None, keepdim: bool, root: bool
+) -> tuple[Tensor, Tensor]:
+    """Variance (its root if `root`) and mean of `x` over `axes`, with zeros put back for what was removed.
+
+    Args:
+        x: What is left.
+        axes: Dimensions that are reduced.
+        share: How many channels along them are left, and of how many.
+        correction: Taken from the number of places; 1 if None.
+        keepdim: Whether reduced dimensions stay, of size one.
+        root: Whether the standard deviation is wanted.
+    """
+    left = 1
+    for axis in axes:
+        left = left * x.shape[axis]
+    count = left * share[1] // share[0]
+    mean = x.sum(axes, keepdim=True) / count
+    squares = (x - mean).square().sum(axes, keepdim=True) + (count - left) * mean.square()
+    spread = squares / (count - (1 if correction is None else correction))
+    if not keepdim:
+        spread, mean = spread.squeeze(axes), mean.squeeze(axes)
+    return spread.sqrt() if root else spread, mean

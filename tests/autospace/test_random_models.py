@@ -14,7 +14,7 @@ TOLERANCE = 1e-5
 PARTS = 8
 """Of the large tests, each of which takes many minutes: `pytest -m slow -k "many and 3"` runs one of each kind."""
 CHECKS = (HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much)
-SOME = settings(max_examples=24, deadline=None, derandomize=True, suppress_health_check=CHECKS)
+SOME = settings(max_examples=10, deadline=None, derandomize=True, suppress_health_check=CHECKS)
 MANY = settings(max_examples=125, deadline=None, database=None, suppress_health_check=CHECKS)
 
 

@@ -1,0 +1,180 @@
+"""Which channels each op ties, by what is left of a model when one width is cut."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from gnas.autospace import space_from_model, verify
+from gnas.autospace.from_model import AutoSpace
+from tests.autospace.networks import Attention, Recurrent, randomized
+
+
+class Between(nn.Module):
+    """A linear layer or convolution, something, and another."""
+
+    def __init__(self, first: nn.Module, between: Callable[[Tensor], Tensor], last: nn.Module) -> None:
+        super().__init__()
+        self.first, self.between, self.last = first, between, last
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.last(self.between(self.first(x)))
+
+
+def widths(space: AutoSpace) -> dict[str, int]:
+    return {group.name.removeprefix("width of "): group.size for group in space.groups}
+
+
+def halved(space: AutoSpace, name: str) -> dict[str, tuple[int, ...]]:
+    """Shapes of the weights when one group has half its channels; proves the sub-network on the way."""
+    group = next(g for g in space.groups if g.name == f"width of {name}")
+    chosen = {**dict(space.full().assignment), group.name: group.size // 2}
+    architecture = space.decode(space.encode(chosen))
+    assert verify(space, architecture) < 1e-5
+    return {n: tuple(p.shape) for n, p in space.build(architecture).named_parameters()}
+
+
+LINEAR = (nn.Linear, (torch.ones(3, 4),))
+OPS: dict[str, tuple[Callable[[Tensor], Tensor], int]] = {
+    "relu": (F.relu, 8),
+    "glu": (F.glu, 4),
+    "chunk": (lambda x: x.chunk(2, 1)[0] * x.chunk(2, 1)[1], 4),
+    "transpose and flip back": (lambda x: x.t().contiguous().t(), 8),
+    "centred": (lambda x: x - x.mean(1, keepdim=True), 8),
+    "standardised": (lambda x: x / (x.std(1, keepdim=True, unbiased=False) + 1e-3), 8),
+    "normalised": (lambda x: F.normalize(x, dim=1), 8),
+    "variance of all": (lambda x: x / x.var(), 8),
+    "gated by its mean": (lambda x: x * torch.sigmoid(x.mean(1, keepdim=True)), 8),
+}
+
+
+@pytest.mark.parametrize("name", OPS)
+def test_ops_between_linear_layers(name: str) -> None:
+    between, features = OPS[name]
+    model = Between(nn.Linear(4, 8), between, nn.Linear(features, 2))
+    space = space_from_model(model, (torch.randn(3, 4),))
+    assert sum(widths(space).values()) == features
+    shapes = halved(space, next(iter(widths(space))))
+    assert shapes["first.weight"] == (4, 4) and shapes["last.weight"] == (2, features // 2)
+
+
+WHOLE: dict[str, Callable[[Tensor], Tensor]] = {
+    "softmax": lambda x: torch.softmax(x, 1),
+    "maximum": lambda x: x / x.amax(1, keepdim=True),
+    "sorted": lambda x: x.sort(1)[0],
+    "unknown op": lambda x: torch.special.i0(x),
+    "picked": lambda x: x[:, [0, 3, 2, 1, 4, 5, 6, 7]],
+}
+
+
+@pytest.mark.parametrize("name", WHOLE)
+def test_ops_that_mix_channels_keep_them_whole(name: str) -> None:
+    space = space_from_model(Between(nn.Linear(4, 8), WHOLE[name], nn.Linear(8, 2)), (torch.randn(3, 4),))
+    assert not widths(space)
+
+
+def test_an_op_without_a_rule_is_told() -> None:
+    space = space_from_model(Between(nn.Linear(4, 8), torch.special.i0, nn.Linear(8, 2)), (torch.randn(3, 4),))
+    assert [str(n.target) for n in space.structure.dimensions.unknown] == ["aten.special_i0.default"] * 2
+
+
+IMAGES: dict[str, tuple[nn.Module, dict[str, tuple[int, ...]]]] = {
+    "batch norm": (
+        nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.Conv2d(8, 2, 1)),
+        {"0.weight": (4, 3, 3, 3), "1.weight": (4,), "2.weight": (2, 4, 1, 1)},
+    ),
+    "depthwise": (
+        nn.Sequential(nn.Conv2d(3, 8, 3), nn.Conv2d(8, 8, 3, groups=8), nn.Conv2d(8, 2, 1)),
+        {"0.weight": (4, 3, 3, 3), "1.weight": (4, 1, 3, 3), "2.weight": (2, 4, 1, 1)},
+    ),
+    "transposed": (
+        nn.Sequential(nn.Conv2d(3, 8, 3), nn.ConvTranspose2d(8, 2, 2, 2)),
+        {"0.weight": (4, 3, 3, 3), "1.weight": (4, 2, 2, 2)},
+    ),
+    "pixel shuffle": (
+        nn.Sequential(nn.Conv2d(3, 32, 3), nn.PixelShuffle(2), nn.Conv2d(8, 2, 1)),
+        {"0.weight": (16, 3, 3, 3), "2.weight": (2, 4, 1, 1)},
+    ),
+    "flattened": (
+        nn.Sequential(nn.Conv2d(3, 8, 3), nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(32, 2)),
+        {"0.weight": (4, 3, 3, 3), "3.weight": (2, 16)},
+    ),
+    "layer norm": (
+        nn.Sequential(nn.Flatten(2), nn.Linear(36, 8), nn.LayerNorm(8), nn.Linear(8, 2)),
+        {"1.weight": (4, 36), "2.weight": (4,), "3.weight": (2, 4)},
+    ),
+    "PReLU": (
+        nn.Sequential(nn.Conv2d(3, 8, 3), nn.PReLU(8), nn.Conv2d(8, 2, 1)),
+        {"0.weight": (4, 3, 3, 3), "1.weight": (4,), "2.weight": (2, 4, 1, 1)},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", IMAGES)
+def test_layers_of_images(name: str) -> None:
+    model, shapes = IMAGES[name]
+    space = space_from_model(randomized(model), (torch.randn(2, 3, 6, 6),))
+    (group,) = widths(space)
+    found = halved(space, group)
+    assert {n: found[n] for n in shapes} == shapes
+
+
+def test_grouped_convolution_loses_groups_and_places() -> None:
+    model = nn.Sequential(nn.Conv2d(3, 8, 1), nn.Conv2d(8, 12, 3, groups=4), nn.GroupNorm(4, 12), nn.Conv2d(12, 2, 1))
+    space = space_from_model(randomized(model), (torch.randn(2, 3, 6, 6),))
+    assert sorted(widths(space).values()) == [2, 3, 4]
+    for name, size in widths(space).items():
+        if size == 4:
+            assert halved(space, name)["1.weight"] == (6, 2, 3, 3)
+        elif size == 2:
+            assert halved(space, name)["1.weight"] == (12, 1, 3, 3)
+
+
+def test_attention_loses_heads_and_places_of_heads() -> None:
+    space = space_from_model(randomized(Attention()), (torch.randn(2, 5, 6),))
+    assert sorted(widths(space).values()) == [2, 4]
+    # Heads are a factor of queries, keys and values alike, and so are their places: all three come of one product.
+    assert [halved(space, name)["qkv.weight"] for name in widths(space)] == [(12, 6), (12, 6)]
+
+
+def test_hidden_units_of_an_lstm() -> None:
+    space = space_from_model(Recurrent(), (torch.randn(2, 7, 3),))
+    assert widths(space) == {"lstm.weight_ih_l0": 5}
+    shapes = halved(space, "lstm.weight_ih_l0")
+    assert shapes["lstm.weight_hh_l1_reverse"] == (8, 2) and shapes["head.weight"] == (2, 4)
+
+
+@pytest.mark.parametrize("cell", [nn.LSTMCell, nn.GRUCell, nn.RNNCell])
+def test_hidden_units_of_a_cell(cell: type[nn.Module]) -> None:
+    class Steps(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.cell, self.head = cell(3, 6), nn.Linear(6, 2)
+
+        def forward(self, x: Tensor) -> Tensor:
+            hidden = x.new_zeros(x.shape[0], 6)
+            state = (hidden, hidden) if cell is nn.LSTMCell else hidden
+            for t in range(3):
+                state = self.cell(x[:, t], state)
+            return self.head(state[0] if cell is nn.LSTMCell else state)
+
+    space = space_from_model(Steps(), (torch.randn(2, 3, 3),))
+    (group,) = widths(space)
+    assert halved(space, group)["cell.weight_hh"][1] == 3
+
+
+def test_unused_weights_are_no_choice() -> None:
+
+    class Wrapped(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner, self.spare = nn.Linear(4, 2), nn.Linear(6, 6)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.inner(x)
+
+    assert not space_from_model(Wrapped(), (torch.ones(2, 4),)).groups
