@@ -12,7 +12,8 @@ from gnas.autospace.functional import op_name
 
 _ELEMENTWISE = frozenset(
     {
-        "__and__", "__or__", "__xor__", "_to_copy", "abs", "absolute", "acos", "acosh", "add", "addcdiv", "addcmul", "alpha_dropout", "angle", "asin",
+        "__and__", "__or__", "__xor__",
+        "_to_copy", "abs", "absolute", "acos", "acosh", "add", "addcdiv", "addcmul", "alpha_dropout", "angle", "asin",
         "asinh", "atan", "atan2", "atanh", "bernoulli", "bfloat16", "bitwise_and", "bitwise_not", "bitwise_or",
         "bitwise_xor", "bool", "ceil", "celu", "clamp", "clamp_max", "clamp_min", "clip", "clone", "complex", "conj",
         "conj_physical", "contiguous", "copy", "copysign", "cos", "cosh", "deg2rad", "detach", "digamma", "div",

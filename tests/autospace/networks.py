@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -14,7 +16,7 @@ class Chain(nn.Module):
         super().__init__()
         self.first, self.second, self.third = nn.Linear(4, 8), nn.Linear(8, 8), nn.Linear(8, 2)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor) -> Any:
         return self.third(F.relu(self.second(F.relu(self.first(x)))))
 
 
@@ -29,7 +31,7 @@ class Residual(nn.Module):
         )
         self.head = nn.Linear(channels, 2)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor) -> Any:
         x = self.stem(x)
         x = x + self.block(x)
         return self.head(x.mean((2, 3)))
@@ -42,7 +44,7 @@ class Branches(nn.Module):
         super().__init__()
         self.left, self.right, self.head = nn.Linear(4, 6), nn.Linear(4, 3), nn.Linear(9, 2)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor) -> Any:
         return self.head(torch.cat([F.relu(self.left(x)), torch.tanh(self.right(x))], 1))
 
 
@@ -53,7 +55,7 @@ class Attention(nn.Module):
         super().__init__()
         self.qkv, self.out, self.norm, self.head = nn.Linear(6, 24), nn.Linear(8, 6), nn.LayerNorm(6), nn.Linear(6, 2)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor) -> Any:
         q, k, v = self.qkv(x).reshape(x.shape[0], x.shape[1], 3, 2, 4).permute(2, 0, 3, 1, 4).unbind(0)
         y = F.scaled_dot_product_attention(q, k, v).transpose(1, 2).reshape(x.shape[0], x.shape[1], 8)
         return self.head(self.norm(x + self.out(y)))
@@ -66,7 +68,7 @@ class Recurrent(nn.Module):
         super().__init__()
         self.lstm, self.head = nn.LSTM(3, 5, 2, batch_first=True, bidirectional=True), nn.Linear(10, 2)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor) -> Any:
         return self.head(self.lstm(x)[0][:, -1])
 
 
@@ -80,7 +82,7 @@ class Branching(nn.Module):
             super().__init__()
             self.linear = nn.Linear(8, 8)
 
-        def forward(self, x: Tensor) -> Tensor:
+        def forward(self, x: Tensor) -> Any:
             return self.linear(x) if float(x.sum()) > 0 else x
 
     def __init__(self, *, inside: bool) -> None:
@@ -88,7 +90,7 @@ class Branching(nn.Module):
         self.first, self.inner, self.last = nn.Linear(4, 8), self.Inner(), nn.Linear(8, 2)
         self.inside = inside
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor) -> Any:
         x = self.first(x)
         if self.inside:
             return self.last(self.inner(x))

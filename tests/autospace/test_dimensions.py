@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -21,7 +22,7 @@ class Between(nn.Module):
         super().__init__()
         self.first, self.between, self.last = first, between, last
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor) -> Any:
         return self.last(self.between(self.first(x)))
 
 
@@ -155,7 +156,7 @@ def test_hidden_units_of_a_cell(cell: type[nn.Module]) -> None:
             super().__init__()
             self.cell, self.head = cell(3, 6), nn.Linear(6, 2)
 
-        def forward(self, x: Tensor) -> Tensor:
+        def forward(self, x: Tensor) -> Any:
             hidden = x.new_zeros(x.shape[0], 6)
             state = (hidden, hidden) if cell is nn.LSTMCell else hidden
             for t in range(3):
@@ -174,7 +175,7 @@ def test_unused_weights_are_no_choice() -> None:
             super().__init__()
             self.inner, self.spare = nn.Linear(4, 2), nn.Linear(6, 6)
 
-        def forward(self, x: Tensor) -> Tensor:
+        def forward(self, x: Tensor) -> Any:
             return self.inner(x)
 
     assert not space_from_model(Wrapped(), (torch.ones(2, 4),)).groups
