@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+Model = TypeVar("Model", bound=nn.Module)
 
 
 class Chain(nn.Module):
@@ -97,7 +99,7 @@ class Branching(nn.Module):
         return self.last(x) if float(x.sum()) > 0 else self.last(-x)
 
 
-def randomized(model: nn.Module) -> nn.Module:
+def randomized(model: Model) -> Model:
     """The model with random statistics and factors of its normalisation layers."""
     generator = torch.Generator().manual_seed(0)
     with torch.no_grad():
