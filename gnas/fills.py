@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import math
+import random
 from collections.abc import Callable, Iterable
 from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 __all__ = ["Fill", "LateFills"]
 
 _BLOCK = 65_536  # numbers
-_ROWS = 2**20
+_ROW_BITS = 20
 _TABLE_SEED = 20_011
 
 
@@ -41,10 +43,10 @@ class LateFills(TorchFunctionMode):
     waits makes it be filled first, so that no one reads a number that is not there yet; other random functions draw
     from torch's generator as ever. The distributions are torch's.
 
-    The numbers are sums of two stretches of a fixed table, for each block of 65,536 at places of their own: whole
-    numbers modulo 2³² for uniform ones, and for normal ones a rotation of two normal ones by an angle of its own, so
-    that the distribution stays what it is in the table. That takes a tenth of the time of a generator; any two numbers
-    of a network come from different pairs of the table but for chance.
+    The numbers are made of two stretches of fixed tables, for each block of 65,536 at places of their own: fractions
+    whose bits are added modulo 2 for uniform ones, and for normal ones a rotation of two normal ones by an angle of its
+    own, so that the distribution stays what it is in the table. That takes a tenth of the time of a generator; any two
+    numbers of a network come from different pairs of the table but for chance.
 
     Attributes:
         defaults: Torch's dtype and device, as they were at the start.
@@ -55,7 +57,7 @@ class LateFills(TorchFunctionMode):
         super().__init__()
         self.defaults = (torch.get_default_dtype(), str(torch.get_default_device()))
         self.early = 0
-        self._generator = np.random.Generator(np.random.SFC64(seed))
+        self._random = random.Random(seed)
         self._waiting: dict[int, Fill] = {}
 
     def __torch_function__(
@@ -107,37 +109,48 @@ class LateFills(TorchFunctionMode):
             self._fill(fill)
 
     def _fill(self, fill: Fill) -> None:
-        values = fill.tensor.detach().view(-1)
-        size = values.shape[0]
-        places = self._generator.integers(0, _ROWS, (-(-size // _BLOCK), 2)).tolist()
-        for start, (one, other) in zip(range(0, size, _BLOCK), places, strict=True):
-            block = values[start : start + _BLOCK]
-            n = block.shape[0]
-            if fill.normal:
-                angle = self._generator.random() * 2 * math.pi
-                table = _normal_table()
-                torch.mul(table[one : one + n], math.cos(angle) * fill.second, out=block)
-                block.add_(table[other : other + n], alpha=math.sin(angle) * fill.second).add_(fill.first)
-            else:
-                table = _uniform_table()
-                centre, radius = (fill.first + fill.second) / 2, (fill.second - fill.first) / 2
-                torch.mul(table[one : one + n] + table[other : other + n], radius * 2.0**-31, out=block)
-                if centre:
-                    block.add_(centre)
+        values: NDArray[np.float32] = fill.tensor.detach().numpy().reshape(-1)
+        draw = _draw_normal if fill.normal else _draw_uniform
+        for start in range(0, len(values), _BLOCK):
+            draw(values[start : start + _BLOCK], fill.first, fill.second, self._random)
+
+
+def _draw_uniform(values: NDArray[np.float32], low: float, high: float, places: random.Random) -> None:
+    """Uniform numbers from `low` to `high`, but for rounding; `values`, shape (number,), are overwritten."""
+    table, n = _uniform_table(), len(values)
+    one, other = places.getrandbits(_ROW_BITS), places.getrandbits(_ROW_BITS)
+    # From 1 to 2: the exponent of the one stretch stays, and the fraction becomes another.
+    np.bitwise_xor(table[0, one : one + n], table[1, other : other + n], out=values.view(np.int32))
+    np.multiply(values, high - low, out=values)
+    np.add(values, low + low - high, out=values)
+
+
+def _draw_normal(values: NDArray[np.float32], mean: float, deviation: float, places: random.Random) -> None:
+    """Normal numbers; `values`, shape (number,), are overwritten."""
+    table, n = _normal_table(), len(values)
+    one, other = places.getrandbits(_ROW_BITS), places.getrandbits(_ROW_BITS)
+    angle = places.random() * 2 * math.pi
+    np.multiply(table[one : one + n], math.cos(angle) * deviation, out=values)
+    values += table[other : other + n] * np.float32(math.sin(angle) * deviation)
+    if mean:
+        values += np.float32(mean)
 
 
 @cache
-def _uniform_table() -> Tensor:
-    """Whole numbers from -2³¹ to 2³¹ - 1, shape (row,)."""
+def _uniform_table() -> NDArray[np.int32]:
+    """Random fractions of single precision, shape (2, row); those of the first row have the exponent of 1."""
     generator = np.random.Generator(np.random.SFC64(_TABLE_SEED))
-    return torch.from_numpy(generator.integers(-(2**31), 2**31, _ROWS + _BLOCK, dtype=np.int32))
+    table = generator.integers(0, 2**23, (2, 2**_ROW_BITS + _BLOCK), dtype=np.int32)
+    table[0] |= np.float32(1).view(np.int32)
+    return table
 
 
 @cache
-def _normal_table() -> Tensor:
+def _normal_table() -> NDArray[np.float32]:
     """Standard normal numbers, shape (row,)."""
     generator = np.random.Generator(np.random.SFC64(_TABLE_SEED + 1))
-    return torch.from_numpy(generator.standard_normal(_ROWS + _BLOCK, dtype=np.float32))
+    table: NDArray[np.float32] = generator.standard_normal(2**_ROW_BITS + _BLOCK, dtype=np.float32)
+    return table
 
 
 def _is_whole(tensor: Tensor) -> bool:
@@ -221,7 +234,10 @@ _FILLS: dict[Callable[..., Any], Callable[..., Fill | None]] = {
     nn.init.uniform_: _initialiser,
     nn.init.kaiming_uniform_: _kaiming,
 }
-_GETTERS = (Tensor.data, Tensor.device, Tensor.dtype, Tensor.requires_grad, Tensor.shape, Tensor.ndim)
+_GETTERS = (
+    *(Tensor.data, Tensor.device, Tensor.dtype, Tensor.requires_grad, Tensor.shape, Tensor.ndim),
+    *(Tensor.grad_fn, Tensor.is_leaf),
+)
 # What reads no number of a tensor.
 _HARMLESS = frozenset(
     [

@@ -29,7 +29,8 @@ class SharedLinear(nn.Module):
         signs = torch.randint(0, 2, (members, channels)).float() * 2 - 1
         self.before = nn.Parameter(signs if first else torch.ones(members, channels))
         self.after = nn.Parameter(torch.ones(members, width))
-        self.bias = nn.Parameter(torch.empty(members, width).uniform_(-1, 1) / channels**0.5)
+        bound = channels**-0.5
+        self.bias = nn.Parameter(torch.empty(members, width).uniform_(-bound, bound))
 
     def forward(self, x: Tensor) -> Tensor:
         """Shape `(molecule, member, width)` from `(molecule, member or 1, channels)`."""
@@ -64,7 +65,7 @@ class EnsembleHead(nn.Module):
             layers += [nn.Dropout(dropout)]
             channels = width
         self.layers = nn.Sequential(*layers)
-        self.weight = nn.Parameter(torch.randn(members, channels, out) / channels**0.5)
+        self.weight = nn.Parameter(torch.empty(members, channels, out).normal_(0, channels**-0.5))
         self.bias = nn.Parameter(torch.zeros(members, out))
 
     def forward(self, *values: Tensor) -> Tensor:
@@ -131,7 +132,7 @@ class PackedHead(nn.Module):
         self.register_buffer("mask", mask.unsqueeze(1))
         self.projection = projection
         if projection:
-            self.register_buffer("matrix", torch.randn(projected, members * projection) * scale)
+            self.register_buffer("matrix", torch.empty(projected, members * projection).normal_(0, scale))
         channels += projection
         self.weights, self.biases = nn.ParameterList(), nn.ParameterList()
         for _ in range(depth):
@@ -139,7 +140,7 @@ class PackedHead(nn.Module):
             self.weights.append(nn.Parameter(torch.empty(members, channels, width).uniform_(-bound, bound)))
             self.biases.append(nn.Parameter(torch.empty(members, 1, width).uniform_(-bound, bound)))
             channels = width
-        self.last_weight = nn.Parameter(torch.randn(members, channels, out) / channels**0.5)
+        self.last_weight = nn.Parameter(torch.empty(members, channels, out).normal_(0, channels**-0.5))
         self.last_bias = nn.Parameter(torch.zeros(members, 1, out))
 
     def forward(self, *values: Tensor) -> Tensor:

@@ -78,7 +78,7 @@ class RandomProjection(nn.Module):
 
     def __init__(self, channels: int, width: int, scale: float) -> None:
         super().__init__()
-        self.register_buffer("matrix", torch.randn(channels, width) * scale)
+        self.register_buffer("matrix", torch.empty(channels, width).normal_(0, scale))
 
     def forward(self, x: Tensor) -> Tensor:
         """Rows `(row, width)`."""
