@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
@@ -67,6 +67,7 @@ class Architecture:
     nodes: tuple[Node, ...]
     outputs: tuple[int, ...]
     assignment: Assignment = ()
+    _digest: str = field(default="", init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         for index, node in enumerate(self.nodes):
@@ -91,9 +92,12 @@ class Architecture:
     @property
     def digest(self) -> str:
         """Canonical digest, 32 hexadecimal characters: equal for isomorphic graphs once pruned."""
-        pruned = self.pruned()
-        labels = tuple(label_text(node.op, node.params, node.ordered) for node in pruned.nodes)
-        return _digest(labels, tuple((n.inputs, n.ordered) for n in pruned.nodes), pruned.outputs)
+        if not self._digest:
+            pruned = self.pruned()
+            labels = tuple(label_text(node.op, node.params, node.ordered) for node in pruned.nodes)
+            found = _digest(labels, tuple((n.inputs, n.ordered) for n in pruned.nodes), pruned.outputs)
+            object.__setattr__(self, "_digest", found)
+        return self._digest
 
     def pruned(self) -> Architecture:
         """The same architecture without what does not matter.

@@ -25,6 +25,7 @@ from gnas.predictors.ranks import RankGaussian
 STEPS = 30
 """L-BFGS steps of the fit of hyper-parameters."""
 
+_TOGETHER = 65_536
 _JITTERS = (0.0, 1e-8, 1e-6, 1e-4, 1e-2, 1e-1)
 _LOG_SCALE_SD = 0.7
 _LOG_AMPLITUDE, _LOG_AMPLITUDE_SD = float(np.log(0.3)), 1.5
@@ -106,6 +107,26 @@ def cholesky(noisy: Floats) -> Floats:
     raise np.linalg.LinAlgError("covariance is not positive definite even with jitter 0.1")
 
 
+def noisy_factor(hyper: Hyper, slices: Sequence[slice], x: Floats) -> Floats:
+    """Lower Cholesky factor of the covariance with noise at `x`, `(n, n)`."""
+    noisy = covariance(hyper, slices, x, x)
+    noisy[np.diag_indices(len(x))] += np.exp(hyper.log_noise)
+    return cholesky(noisy)
+
+
+def extended_factor(hyper: Hyper, slices: Sequence[slice], x: Floats, chol: Floats) -> Floats:
+    """The factor at `x`, `(n, n)`, given `chol`, that of the first rows."""
+    m, n = len(chol), len(x)
+    if m == n:
+        return chol
+    side = solve_triangular(chol, covariance(hyper, slices, x[:m], x[m:]), lower=True, check_finite=False)
+    rest = covariance(hyper, slices, x[m:], x[m:]) - side.T @ side
+    rest[np.diag_indices(n - m)] += np.exp(hyper.log_noise)
+    out = np.zeros((n, n), order="F")
+    out[:m, :m], out[m:, :m], out[m:, m:] = chol, side.T, cholesky(rest)
+    return out
+
+
 def fit_hyper(
     x: Floats,
     slices: Sequence[slice],
@@ -152,14 +173,14 @@ class GaussianProcess:
     alpha: Vector
 
     @classmethod
-    def condition(
-        cls, hyper: Hyper, slices: Sequence[slice], x: Floats, z: Vector, prior: Floats | None = None
-    ) -> GaussianProcess:
-        """The process given labels `z` at `x`, whose `covariance` without noise is `prior`; None computes it."""
-        noisy = covariance(hyper, slices, x, x) if prior is None else prior.copy()
-        noisy[np.diag_indices(len(x))] += np.exp(hyper.log_noise)
-        chol = cholesky(noisy)
-        return cls(hyper, tuple(slices), x, chol, cho_solve((chol, True), z))
+    def condition(cls, hyper: Hyper, slices: Sequence[slice], x: Floats, z: Vector) -> GaussianProcess:
+        """The process given labels `z` at `x`."""
+        return cls.of_factor(hyper, slices, x, z, noisy_factor(hyper, slices, x))
+
+    @classmethod
+    def of_factor(cls, hyper: Hyper, slices: Sequence[slice], x: Floats, z: Vector, chol: Floats) -> GaussianProcess:
+        """The process given labels `z` at `x`, whose `noisy_factor` is `chol`."""
+        return cls(hyper, tuple(slices), x, chol, cho_solve((chol, True), z, check_finite=False))
 
     @property
     def prior_variance(self) -> float:
@@ -222,17 +243,21 @@ class Beliefs:
 def covariance(hyper: Hyper, slices: Sequence[slice], a: Floats, b: Floats) -> Floats:
     """Prior covariance of the noise-free function between rows of features, `(n, column)` and `(m, column)`."""
     # A component the fit switched off changes nothing but time.
-    amplitudes = np.exp(hyper.log_amplitudes)
+    amplitudes, scales = np.exp(hyper.log_amplitudes), np.exp(hyper.log_scales)
     live = [(c, i) for i, c in enumerate(components(len(slices), hyper.kinds)) if amplitudes[i] > 1e-6]
+    blocks = sorted({component.block for component, _ in live})
     out = np.zeros((len(a), len(b)), dtype=np.result_type(a, b))
-    for block, part in enumerate(slices):
-        here = [(component, i) for component, i in live if component.block == block]
-        if here:
-            d = distances(a, b, (part,))[0]
-            for component, i in here:
-                k = value(component.kind, d, float(np.exp(hyper.log_scales[i])))
-                k *= float(amplitudes[i])
-                out += k
+    # Small blocks together, since each step costs more than its numbers; large ones alone, since those fill the cache.
+    together = max(1, _TOGETHER // max(out.size, 1))
+    for start in range(0, len(blocks), together):
+        some = blocks[start : start + together]
+        d = distances(a, b, [slices[block] for block in some])
+        for kind in hyper.kinds:
+            here = [(some.index(c.block), i) for c, i in live if c.kind == kind and c.block in some]
+            if here:
+                places, chosen = map(list, zip(*here, strict=True))
+                k = value(kind, d if len(here) == len(some) else d[places], scales[chosen].astype(out.dtype))
+                out += np.tensordot(amplitudes[chosen].astype(out.dtype), k, 1)
     return out
 
 

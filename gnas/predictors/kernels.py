@@ -48,17 +48,22 @@ def distances(a: Floats, b: Floats, slices: Sequence[slice]) -> Floats:
     return np.sqrt(out, out=out)
 
 
-def value(kind: Kind, d: Floats, scale: float) -> Floats:
-    """The kernel with unit amplitude at distances of any shape."""
+def value(kind: Kind, d: Floats, scales: Floats) -> Floats:
+    """The kernel with unit amplitude at distances `(block, n, m)`, with a length-scale for each block, `(block,)`.
+
+    Computed in the precision of both.
+    """
+    by = scales[:, None, None]
     if kind == "rbf":
-        q = d * d
-        q *= -0.5 / scale**2
+        q = d / by
+        q *= q
+        q *= -0.5
         np.exp(q, out=q)
         return q
-    # NOTE: a scalar of numpy's would turn single precision into double.
-    r = d * (-math.sqrt(3.0) / scale)
+    r = d * (-math.sqrt(3.0) / by)
     e: Floats = np.exp(r)
-    e -= r * e
+    r *= e
+    e -= r
     return e
 
 

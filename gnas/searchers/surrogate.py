@@ -1,8 +1,9 @@
 """Surrogates of a study: Gaussian processes on its history, whose hyper-parameters are a pure function of the history.
 
 Hyper-parameters are fitted where the number of labels reaches 4, 5, 7, 9, 12, … (each a quarter more than the last) and
-kept in between, always from the first so many labels. The covariance of those is computed at once, each later row
-alone, so that it can grow. Whoever resumes a study therefore finds the same to the bit; the memo only saves time.
+kept in between, always from the first so many labels. The covariance of those is factorised once, and the factor
+extended by all later rows together. Whoever resumes a study therefore finds the same to the bit; the memo only saves
+time.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController
 
-from gnas.predictors.gp import GaussianProcess, Hyper, covariance, fit_hyper
+from gnas.predictors.gp import GaussianProcess, Hyper, extended_factor, fit_hyper, noisy_factor
 from gnas.predictors.kernels import Floats, Kind
 from gnas.predictors.protocol import Vector
 from gnas.predictors.ranks import rank_gaussian
@@ -32,11 +33,11 @@ _MEMO_SIZE = 12
 
 @dataclass(slots=True)
 class _Fit:
-    """Hyper-parameters, and the prior covariance `prior` of the features `x` that were met under them so far."""
+    """Hyper-parameters, the features `x` they were fitted for, and the factor `chol` of their covariance with noise."""
 
     hyper: Hyper
     x: Floats
-    prior: Floats
+    chol: Floats
 
 
 _memo: OrderedDict[object, _Fit] = OrderedDict()
@@ -62,7 +63,12 @@ def surrogate(x: Floats, slices: Sequence[slice], labels: Vector, *, ranks: bool
     m = refit_point(len(labels))
     fit = _fit(x[:m], slices, labels[:m], ranks)
     latent = _latent(labels, ranks)
-    return GaussianProcess.condition(fit.hyper, slices, x, latent, _grown(fit, slices, x, m)), latent
+    try:
+        chol = extended_factor(fit.hyper, slices, x, fit.chol)
+    except np.linalg.LinAlgError:
+        # Rows so near to earlier ones that rounding leaves nothing: all at once, with jitter.
+        chol = noisy_factor(fit.hyper, slices, x)
+    return GaussianProcess.of_factor(fit.hyper, slices, x, latent, chol), latent
 
 
 def _latent(labels: Vector, ranks: bool) -> Vector:
@@ -76,30 +82,16 @@ def _latent(labels: Vector, ranks: bool) -> Vector:
 def _fit(x: Floats, slices: Sequence[slice], labels: Vector, ranks: bool) -> _Fit:
     key = (labels.tobytes(), ranks, tuple((part.start, part.stop) for part in slices))
     fit = _memo.get(key)
-    if fit is None or not np.array_equal(fit.x[: len(x)], x):
+    if fit is None or not np.array_equal(fit.x, x):
         z = _latent(labels, ranks)
         some: NDArray[np.intp] = np.arange(len(z))
         if len(z) > _MOST_FITTED:
             some = np.linspace(0, len(z) - 1, _MOST_FITTED).round().astype(np.intp)
         hyper = fit_hyper(x[some], slices, z[some], kinds=KINDS)
-        fit = _memo[key] = _Fit(hyper, x, covariance(hyper, slices, x, x))
+        fit = _memo[key] = _Fit(hyper, x, noisy_factor(hyper, slices, x))
         if len(_memo) > _MEMO_SIZE:
             _memo.popitem(last=False)
     return fit
-
-
-def _grown(fit: _Fit, slices: Sequence[slice], x: Floats, m: int) -> Floats:
-    """Prior covariance of `x`, `(n, n)`: the first `m` rows at once, then row by row, whatever `fit` remembers."""
-    shared = min(len(x), len(fit.x))
-    if not np.array_equal(x[:shared], fit.x[:shared]):
-        shared = m
-    prior = np.empty((len(x), len(x)))
-    prior[:shared, :shared] = fit.prior[:shared, :shared]
-    for i in range(shared, len(x)):
-        prior[i, : i + 1] = prior[: i + 1, i] = covariance(fit.hyper, slices, x[i : i + 1], x[: i + 1])[0]
-    if len(x) > len(fit.x) or shared == m:
-        fit.x, fit.prior = x, prior
-    return prior
 
 
 @cache
