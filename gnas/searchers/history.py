@@ -7,6 +7,7 @@ import operator
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,6 +65,29 @@ def evaluated_rows(study: StudyView) -> Codes:
     return rows
 
 
+class PerEvaluation:
+    """What a function says of each evaluation of a history; told once, as a history only grows."""
+
+    def __init__(self) -> None:
+        self._key: object = None
+        self._evaluations: tuple[Evaluation, ...] = ()
+        self._told: list[float] = []
+
+    def of(
+        self, key: object, evaluations: Sequence[Evaluation], tell: Callable[[Evaluation], float]
+    ) -> NDArray[np.float64]:
+        """`tell` of each of `evaluations`, shape `(evaluation,)`; `key` stands for all else that `tell` depends on."""
+        held = self._evaluations if key == self._key else ()
+        if len(held) > len(evaluations) or not all(map(operator.is_, held, evaluations)):
+            held = ()
+        told = [*self._told[: len(held)], *map(tell, evaluations[len(held) :])]
+        self._key, self._evaluations, self._told = key, tuple(evaluations), told
+        return np.array(told, dtype=np.float64)
+
+
+_scores = PerEvaluation()
+
+
 def row_keys(codes: Codes) -> list[bytes]:
     """The bytes of each row of `codes`, shape `(n, choice)`: equal where rows are."""
     text, width = np.ascontiguousarray(codes, dtype=np.int16).tobytes(), 2 * codes.shape[1]
@@ -98,7 +122,7 @@ def score(study: StudyView, evaluation: Evaluation) -> float:
 
 def scores(study: StudyView) -> NDArray[np.float64]:
     """`score` of every evaluation, shape `(evaluation,)`."""
-    return np.array([score(study, evaluation) for evaluation in study.evaluations], dtype=np.float64)
+    return _scores.of(study.objective, study.evaluations, partial(score, study))
 
 
 def ranked(study: StudyView) -> list[Evaluation]:

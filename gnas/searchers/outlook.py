@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,7 @@ from gnas.predictors.acquisition import log_probability_below
 from gnas.predictors.gp import Beliefs, GaussianProcess, covariance
 from gnas.predictors.kernels import Floats
 from gnas.predictors.protocol import Vector
-from gnas.searchers.history import encode_rows, evaluated_rows, score
+from gnas.searchers.history import PerEvaluation, encode_rows, evaluated_rows, score
 from gnas.searchers.protocol import StudyView
 from gnas.searchers.surrogate import surrogate
 from gnas.space.protocol import Codes
@@ -24,6 +25,7 @@ Encoder = Callable[[Codes], tuple[Floats, tuple[slice, ...]]]
 
 _MOST_TRAINED = 1000
 _NEAR_LIMIT = 0.7
+_labels = PerEvaluation()
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +82,7 @@ class Evidence:
     def of(cls, study: StudyView) -> Evidence:
         """The evidence of a study."""
         evaluations = study.evaluations
-        labels = np.array([label(study, evaluation) for evaluation in evaluations])
+        labels = _labels.of((study.objective, study.constraints), evaluations, partial(label, study))
         chosen = trained(labels)
         ok = np.array([evaluations[i].status == "ok" for i in chosen.tolist()], dtype=np.bool_)
         pending = encode_rows(study.space, [architecture.assignment for architecture in study.pending])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import reduce
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,7 @@ from gnas.space.tree import is_among
 
 Valid = Callable[[Codes], NDArray[np.bool_]]
 _DOUBLINGS = 5
+_INACTIVE = np.int16(-1)
 
 
 class Moves:
@@ -60,13 +62,16 @@ class Moves:
             here = columns[column]
             if not conditions and not absent[column]:
                 continue
-            active = np.ones(len(here), dtype=bool)
-            for parent, table in conditions:
-                active &= table[columns[parent]]
-            missing = np.flatnonzero(active & (here < 0))
-            here[~active] = -1
-            if missing.size:
-                here[missing] = rng.integers(self.sizes[column], size=missing.size)
+            missing = here < 0
+            if conditions:
+                # NOTE: wrapped round, code −1 is the last entry.
+                holds = [table.take(columns[parent], mode="wrap") for parent, table in conditions]
+                active = reduce(np.logical_and, holds)
+                missing &= active
+                np.copyto(here, _INACTIVE, where=~active)
+            (where,) = missing.nonzero()
+            if where.size:
+                here[where] = rng.integers(self.sizes[column], size=where.size)
         return np.ascontiguousarray(columns.T)
 
     def mutate(self, codes: Codes, rng: np.random.Generator) -> Codes:
@@ -77,9 +82,8 @@ class Moves:
             column = np.where(free, rng.random(rows.shape), -1.0).argmax(axis=1)
             everyone = np.arange(len(rows))
             shift = 1 + (rng.random(len(rows)) * (self.sizes[column] - 1)).astype(np.int16)
-            changed = rows.copy()
-            changed[everyone, column] = (rows[everyone, column] + shift) % self.sizes[column]
-            changed[~free.any(axis=1)] = rows[~free.any(axis=1)]
+            changed, here = rows.copy(), rows[everyone, column]
+            changed[everyone, column] = np.where(free[everyone, column], (here + shift) % self.sizes[column], here)
             return self.repair(changed, rng)
 
         return self._until_valid(codes, attempt, rng)
