@@ -119,8 +119,9 @@ def extended_factor(hyper: Hyper, slices: Sequence[slice], x: Floats, chol: Floa
     m, n = len(chol), len(x)
     if m == n:
         return chol
-    side = solve_triangular(chol, covariance(hyper, slices, x[:m], x[m:]), lower=True, check_finite=False)
-    rest = covariance(hyper, slices, x[m:], x[m:]) - side.T @ side
+    new = covariance(hyper, slices, x, x[m:])
+    side = solve_triangular(chol, new[:m], lower=True, check_finite=False)
+    rest = new[m:] - side.T @ side
     rest[np.diag_indices(n - m)] += np.exp(hyper.log_noise)
     out = np.zeros((n, n), order="F")
     out[:m, :m], out[m:, :m], out[m:, m:] = chol, side.T, cholesky(rest)

@@ -1,9 +1,9 @@
 """Surrogates of a study: Gaussian processes on its history, whose hyper-parameters are a pure function of the history.
 
 Hyper-parameters are fitted where the number of labels reaches 4, 5, 7, 9, 12, … (each a quarter more than the last) and
-kept in between, always from the first so many labels. The covariance of those is factorised once, and the factor
-extended by all later rows together. Whoever resumes a study therefore finds the same to the bit; the memo only saves
-time.
+kept in between, always from the first so many labels. The covariance of those is factorised once, the factor extended
+by every eight later rows, and by the rest together. Whoever resumes a study therefore finds the same to the bit; the
+memo only saves time.
 """
 
 from __future__ import annotations
@@ -29,11 +29,12 @@ KINDS: tuple[Kind, ...] = ("matern32",)
 _FIRST_FIT = 4
 _MOST_FITTED = 300
 _MEMO_SIZE = 12
+_STEP = 8
 
 
 @dataclass(slots=True)
 class _Fit:
-    """Hyper-parameters, the features `x` they were fitted for, and the factor `chol` of their covariance with noise."""
+    """Hyper-parameters, and the factor `chol` of the noisy covariance of the features `x` met under them so far."""
 
     hyper: Hyper
     x: Floats
@@ -64,7 +65,7 @@ def surrogate(x: Floats, slices: Sequence[slice], labels: Vector, *, ranks: bool
     fit = _fit(x[:m], slices, labels[:m], ranks)
     latent = _latent(labels, ranks)
     try:
-        chol = extended_factor(fit.hyper, slices, x, fit.chol)
+        chol = extended_factor(fit.hyper, slices, x, _grown(fit, slices, x, m))
     except np.linalg.LinAlgError:
         # Rows so near to earlier ones that rounding leaves nothing: all at once, with jitter.
         chol = noisy_factor(fit.hyper, slices, x)
@@ -82,7 +83,7 @@ def _latent(labels: Vector, ranks: bool) -> Vector:
 def _fit(x: Floats, slices: Sequence[slice], labels: Vector, ranks: bool) -> _Fit:
     key = (labels.tobytes(), ranks, tuple((part.start, part.stop) for part in slices))
     fit = _memo.get(key)
-    if fit is None or not np.array_equal(fit.x, x):
+    if fit is None or not np.array_equal(fit.x[: len(x)], x):
         z = _latent(labels, ranks)
         some: NDArray[np.intp] = np.arange(len(z))
         if len(z) > _MOST_FITTED:
@@ -92,6 +93,21 @@ def _fit(x: Floats, slices: Sequence[slice], labels: Vector, ranks: bool) -> _Fi
         if len(_memo) > _MEMO_SIZE:
             _memo.popitem(last=False)
     return fit
+
+
+def _grown(fit: _Fit, slices: Sequence[slice], x: Floats, m: int) -> Floats:
+    """The factor at the first `m` rows of `x` and as many times eight later ones as there are."""
+    wanted = m + (len(x) - m) // _STEP * _STEP
+    shared = min(wanted, len(fit.x))
+    if not np.array_equal(x[m:shared], fit.x[m:shared]):
+        shared = m
+    # NOTE: solving takes another path, whose rounding differs, where the memory is not whole.
+    chol: Floats = np.asfortranarray(fit.chol[:shared, :shared])
+    for stop in range(shared + _STEP, wanted + 1, _STEP):
+        chol = extended_factor(fit.hyper, slices, x[:stop], chol)
+    if shared == m or wanted > len(fit.x):
+        fit.x, fit.chol = x[:wanted], chol
+    return chol
 
 
 @cache

@@ -3,8 +3,9 @@ from __future__ import annotations
 from itertools import pairwise
 
 import numpy as np
+import pytest
 
-from gnas.predictors.gp import GaussianProcess, fit_hyper
+from gnas.predictors.gp import GaussianProcess, Hyper, fit_hyper
 from gnas.predictors.ranks import rank_gaussian
 from gnas.searchers import surrogate as module
 from gnas.searchers.surrogate import refit_point, surrogate
@@ -76,3 +77,18 @@ def test_another_history_after_the_refit_point_is_not_mixed_up() -> None:
     module._memo.clear()
     fresh, _ = surrogate(other, SLICES, y, ranks=True)
     np.testing.assert_array_equal(process.chol, fresh.chol)
+
+
+def test_rows_that_repeat_without_noise_are_conditioned_on_with_jitter(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(5)
+    x = rng.normal(size=(40, 3))
+    x[-4:] = x[:4]
+    y = x[:, 0]
+    silent = Hyper(np.zeros(1), np.zeros(1), -40.0, module.KINDS)
+    monkeypatch.setattr(module, "fit_hyper", lambda *_, **__: silent)
+    module._memo.clear()
+    process, latent = surrogate(x, SLICES, y, ranks=False)
+    again, _ = surrogate(x, SLICES, y, ranks=False)
+    module._memo.clear()
+    np.testing.assert_allclose(process.predict(x)[0], latent, atol=1e-2)
+    np.testing.assert_array_equal(process.chol, again.chol)
