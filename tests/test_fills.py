@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from gnas.evaluate.train import deterministic
 from gnas.fills import LateFills
 
 
@@ -73,10 +74,12 @@ def test_constructors_initialise_as_torch_does() -> None:
         with fills:
             late = build()
         fills.draw()
-        for ours, theirs in zip(late.state_dict().values(), build().state_dict().values(), strict=True):
+        with deterministic(0):
+            usual = build()
+        for ours, theirs in zip(late.state_dict().values(), usual.state_dict().values(), strict=True):
             assert float(ours.std()) == pytest.approx(float(theirs.std()), rel=0.15)
             if not isinstance(late, nn.Embedding):
-                assert float(ours.abs().max()) == pytest.approx(float(theirs.abs().max()), rel=0.05)
+                assert float(ours.abs().max()) == pytest.approx(float(theirs.abs().max()), rel=0.1)
 
 
 def test_torch_answers_what_cannot_wait() -> None:
