@@ -1,0 +1,167 @@
+"""Trained models made smaller: `python bench/shrink.py --data FOLDER [--reduce n_params=0.5] [--tasks xrays,beats]`.
+
+For each task and seed: the network is trained, its validation score is the mark. Then it is made smaller in
+three ways, each of which trains for the same number of epochs: by `gnas.autospace.shrink`, asked for a share of a
+cost, which sees the training part and the part set aside for the search; as random valid sub-networks of as many
+parameters with inherited weights; and with the same share of every width, weights inherited. The table gives
+validation scores, mean ± standard deviation over seeds; for random sub-networks each seed counts with the mean of its
+draws. Latency is that of ONNX Runtime on one thread for one example, beside the whole network's in turns.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from real import TASKS, Task
+from real.latency import latency_ratio
+from real.rivals import n_params, random_row, uniform_row
+from real.task import evaluate, train
+from torch import nn
+
+from gnas.autospace import shrink, space_from_model
+
+FINE_TUNE_RATE = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One network of a task and seed.
+
+    Attributes:
+        task, seed, way: Which; ways are `whole`, `ours`, `random` and `uniform`.
+        n_params: Trainable numbers.
+        latency: Share of the whole network's.
+        epochs: Trained after the whole network's training.
+        seconds: CPU seconds of search and training.
+        scores: On the validation part, the first one is compared.
+    """
+
+    task: str
+    seed: int
+    way: str
+    n_params: int
+    latency: float
+    epochs: int
+    seconds: float
+    scores: Mapping[str, float]
+
+
+@dataclass(slots=True)
+class Trainer:
+    """Trains modules for a task and counts the epochs."""
+
+    task: Task
+    epochs: int = 0
+
+    def __call__(self, module: nn.Module, epochs: int, seed: int) -> None:
+        """Trains in place at the rate of a fine-tune."""
+        self.epochs += epochs
+        train(self.task, module, epochs, seed, rate=FINE_TUNE_RATE)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Prints the table, or JSON."""
+    options = _parser().parse_args(arguments)
+    torch.set_num_threads(1)
+    outcomes: list[Outcome] = []
+    for name in options.tasks.split(","):
+        task = TASKS[name](options.data)
+        for seed in range(options.seeds):
+            outcomes += run(task, seed, options.reduce, options.draws)
+    if options.json:
+        print(json.dumps([asdict(outcome) for outcome in outcomes]))
+    else:
+        print(table(outcomes))
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True, help="folder with imaging/, sensors/, molecules/")
+    parser.add_argument("--tasks", default=",".join(TASKS))
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--draws", type=int, default=3, help="random sub-networks a seed")
+    parser.add_argument("--reduce", type=_share, default=("n_params", 0.5), help="a cost and the share to be left")
+    parser.add_argument("--json", action="store_true")
+    return parser
+
+
+def _share(text: str) -> tuple[str, float]:
+    cost, share = text.split("=")
+    return cost, float(share)
+
+
+def run(task: Task, seed: int, reduce: tuple[str, float], draws: int) -> list[Outcome]:
+    """One seed of a task: the whole network and its rivals at one size."""
+    whole, trainer = task.fresh(seed), Trainer(task)
+    started = time.process_time()
+    train(task, whole, task.epochs, seed)
+    outcomes = [_outcome(task, seed, "whole", whole, whole, 0, started)]
+    started, example = time.process_time(), task.example()
+    first = next(iter(evaluate(task, whole, "search")))
+    result = shrink(
+        whole,
+        example,
+        {},
+        train=trainer,
+        evaluate=lambda module: evaluate(task, module, "search")[first],
+        reduce=dict([reduce]),
+        seed=seed,
+    )
+    outcomes.append(_outcome(task, seed, "ours", whole, result.module, trainer.epochs, started))
+    space, size = space_from_model(whole, example, {}), outcomes[-1].n_params
+    rng = np.random.default_rng(seed)
+    rows = [("uniform", uniform_row(space, size)), *(("random", random_row(space, size, rng)) for _ in range(draws))]
+    for way, row in rows:
+        started, module = time.process_time(), space.build(space.decode(row))
+        train(task, module, trainer.epochs, seed, rate=FINE_TUNE_RATE)
+        outcomes.append(_outcome(task, seed, way, whole, module, trainer.epochs, started))
+    return outcomes
+
+
+def _outcome(
+    task: Task, seed: int, way: str, whole: nn.Module, module: nn.Module, epochs: int, started: float
+) -> Outcome:
+    seconds = time.process_time() - started
+    scores = dict(evaluate(task, module, "validation"))
+    latency = latency_ratio(module, whole, task.example(1))
+    found = Outcome(task.name, seed, way, n_params(module), latency, epochs, seconds, scores)
+    told = ", ".join(f"{name} {score:.4f}" for name, score in scores.items())
+    size = f"{found.n_params} parameters, {latency:.2f} of the time"
+    print(f"{task.name}, seed {seed}, {way}: {size}, {epochs} epochs, {seconds:.0f} s, {told}", file=sys.stderr)
+    return found
+
+
+def table(outcomes: Sequence[Outcome]) -> str:
+    """Mean ± standard deviation over seeds of each score; what is left: ours, random, uniform."""
+    columns = ("task, score", "whole", "ours", "random", "uniform", "parameters left", "latency left", "epochs")
+    lines = [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
+    for task in dict.fromkeys(outcome.task for outcome in outcomes):
+        own = [outcome for outcome in outcomes if outcome.task == task]
+        smaller = [[o for o in own if o.way == way] for way in ("ours", "random", "uniform")]
+        left = ", ".join(f"{statistics.fmean(o.n_params for o in some) / own[0].n_params:.1%}" for some in smaller)
+        latency = ", ".join(f"{statistics.fmean(o.latency for o in some):.1%}" for some in smaller)
+        epochs = statistics.fmean(o.epochs for o in smaller[0])
+        for score in own[0].scores:
+            cells = [_spread(own, way, score) for way in ("whole", "ours", "random", "uniform")]
+            lines.append(f"| {task}, {score} | {' | '.join(cells)} | {left} | {latency} | {epochs:.0f} |")
+    return "\n".join(lines)
+
+
+def _spread(outcomes: Sequence[Outcome], way: str, score: str) -> str:
+    seeds = dict.fromkeys(outcome.seed for outcome in outcomes)
+    values = [statistics.fmean(o.scores[score] for o in outcomes if (o.way, o.seed) == (way, seed)) for seed in seeds]
+    return f"{statistics.fmean(values):.3f} ± {statistics.stdev(values) if len(values) > 1 else 0.0:.3f}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
