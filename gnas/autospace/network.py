@@ -53,25 +53,24 @@ class SubNetwork(nn.Module):
     ) -> None:
         super().__init__()
         for name, tensor in tensors.items():
-            holder, leaf = _holder(self, name)
+            holder, leaf = holder_of(self, name)
             if isinstance(tensor, nn.Parameter):
                 holder.register_parameter(leaf, tensor)
             else:
                 holder.register_buffer(leaf, tensor, persistent=name in persistent)
         for number, name in islands.items():
-            holder, leaf = _holder(self, name)
+            holder, leaf = holder_of(self, name)
             holder.add_module(leaf, IslandCall(number))
         self._programs = {mode: program for mode, (program, _) in programs.items()}
         self._graphs = {mode: _with_attributes(program, graph, islands) for mode, (program, graph) in programs.items()}
-        self._calls = {mode: _compiled(graph) for mode, graph in self._graphs.items()}
+        self._calls = {mode: compiled(graph) for mode, graph in self._graphs.items()}
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """What the model returns, in the same structure."""
         mode = self.training if self.training in self._programs else False
         program = self._programs[mode]
-        flat = _flat(program, args, kwargs)
-        inputs = [v for v, name in zip(flat, program.inputs, strict=True) if name is not None]
-        return tree_unflatten(list(self._calls[mode](self, *inputs)), program.out_spec)
+        inputs = as_inputs(program, args, kwargs)
+        return tree_unflatten(list(self._calls[mode](self, *inputs.values())), program.out_spec)
 
     @property
     def modes(self) -> tuple[bool, ...]:
@@ -87,7 +86,12 @@ class SubNetwork(nn.Module):
         return self._graphs[training if training in self._graphs else False]
 
 
-def _flat(program: Program, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> list[Any]:
+def as_inputs(program: Program, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    """Tensor inputs of a program by their placeholders, in its order.
+
+    Raises:
+        SpaceError: They nest in another way than the example's.
+    """
     expected = program.in_spec.child(1).context or []
     ordered = {k: kwargs[k] for k in expected if k in kwargs} | {k: v for k, v in kwargs.items() if k not in expected}
     flat, spec = tree_flatten((args, ordered))
@@ -98,10 +102,11 @@ def _flat(program: Program, args: tuple[Any, ...], kwargs: Mapping[str, Any]) ->
             accepted=str(program.in_spec).replace("\n", " "),
             remedy="pass the same arguments by position and by name as when the model was traced",
         )
-    return flat
+    return {name: value for value, name in zip(flat, program.inputs, strict=True) if name is not None}
 
 
-def _holder(root: nn.Module, name: str) -> tuple[nn.Module, str]:
+def holder_of(root: nn.Module, name: str) -> tuple[nn.Module, str]:
+    """The submodule of `root` that has a tensor or module of this name, made where it is missing, and its last part."""
     *path, leaf = name.split(".")
     for part in path:
         if part not in root._modules:
@@ -134,7 +139,7 @@ def _with_attributes(program: Program, graph: fx.Graph, islands: Mapping[int, st
     return graph
 
 
-def _compiled(graph: fx.Graph) -> Callable[..., tuple[Any, ...]]:
+def compiled(graph: fx.Graph) -> Callable[..., tuple[Any, ...]]:
     """Python function of a graph; its first argument is the module that holds the tensors."""
     code = graph.python_code("self")
     scope: dict[str, Any] = dict(code.globals)
