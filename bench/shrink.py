@@ -5,7 +5,7 @@ three ways, each of which trains for the same number of epochs: by `gnas.autospa
 cost, which sees the training part and the part set aside for the search; as random valid sub-networks of as many
 parameters with inherited weights; and with the same share of every width, weights inherited. The table gives
 validation scores, mean ± standard deviation over seeds; for random sub-networks each seed counts with the mean of its
-draws. Latency is that of ONNX Runtime on one thread for one example, beside the whole network's in turns.
+draws. `--reduce latency=0.6` asks for a share of the measured latency instead. Latency is that of ONNX Runtime on one thread for one example, beside the whole network's in turns.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from torch import nn
 from gnas.autospace import shrink, space_from_model
 
 FINE_TUNE_RATE = 0.5
+WAYS = ("ours", "random", "uniform")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +73,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Prints the table, or JSON."""
     options = _parser().parse_args(arguments)
     torch.set_num_threads(1)
-    outcomes: list[Outcome] = []
+    outcomes = _kept(options.out)
     for name in options.tasks.split(","):
         task = TASKS[name](options.data)
         for seed in range(options.seeds):
-            outcomes += run(task, seed, options.reduce, options.draws)
+            if not any((outcome.task, outcome.seed) == (task.name, seed) for outcome in outcomes):
+                new = run(task, seed, options.reduce, options.draws, options.ways.split(","))
+                outcomes += new
+                _keep(options.out, new)
     if options.json:
         print(json.dumps([asdict(outcome) for outcome in outcomes]))
     else:
@@ -90,6 +94,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--tasks", default=",".join(TASKS))
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--draws", type=int, default=3, help="random sub-networks a seed")
+    parser.add_argument("--ways", default=",".join(WAYS), help="of making smaller")
+    parser.add_argument("--out", type=Path, help="file that keeps outcomes, so that a run that was cut off goes on")
     parser.add_argument("--reduce", type=_share, default=("n_params", 0.5), help="a cost and the share to be left")
     parser.add_argument("--json", action="store_true")
     return parser
@@ -100,8 +106,20 @@ def _share(text: str) -> tuple[str, float]:
     return cost, float(share)
 
 
-def run(task: Task, seed: int, reduce: tuple[str, float], draws: int) -> list[Outcome]:
-    """One seed of a task: the whole network and its rivals at one size."""
+def _kept(file: Path | None) -> list[Outcome]:
+    if file is None or not file.exists():
+        return []
+    return [Outcome(**json.loads(line)) for line in file.read_text(encoding="utf-8").splitlines()]
+
+
+def _keep(file: Path | None, outcomes: Sequence[Outcome]) -> None:
+    if file is not None:
+        with file.open("a", encoding="utf-8") as opened:
+            opened.writelines(json.dumps(asdict(outcome)) + "\n" for outcome in outcomes)
+
+
+def run(task: Task, seed: int, reduce: tuple[str, float], draws: int, ways: Sequence[str] = WAYS) -> list[Outcome]:
+    """One seed of a task: the whole network and its rivals at one size; ours comes first, the others take its size."""
     whole, trainer = task.fresh(seed), Trainer(task)
     started = time.process_time()
     train(task, whole, task.epochs, seed)
@@ -116,11 +134,14 @@ def run(task: Task, seed: int, reduce: tuple[str, float], draws: int) -> list[Ou
         evaluate=lambda module: evaluate(task, module, "search")[first],
         reduce=dict([reduce]),
         seed=seed,
+        epochs=task.epochs,
+        timed=(task.example(1), {}),
     )
     outcomes.append(_outcome(task, seed, "ours", whole, result.module, trainer.epochs, started))
     space, size = space_from_model(whole, example, {}), outcomes[-1].n_params
     rng = np.random.default_rng(seed)
-    rows = [("uniform", uniform_row(space, size)), *(("random", random_row(space, size, rng)) for _ in range(draws))]
+    rows = [("uniform", uniform_row(space, size))] if "uniform" in ways else []
+    rows += [("random", random_row(space, size, rng)) for _ in range(draws if "random" in ways else 0)]
     for way, row in rows:
         started, module = time.process_time(), space.build(space.decode(row))
         train(task, module, trainer.epochs, seed, rate=FINE_TUNE_RATE)
@@ -143,17 +164,19 @@ def _outcome(
 
 def table(outcomes: Sequence[Outcome]) -> str:
     """Mean ± standard deviation over seeds of each score; what is left: ours, random, uniform."""
-    columns = ("task, score", "whole", "ours", "random", "uniform", "parameters left", "latency left", "epochs")
+    ways = [way for way in WAYS if any(outcome.way == way for outcome in outcomes)]
+    columns = ("task, score", "seeds", "whole", *ways, "parameters left", "latency left", "epochs")
     lines = [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
     for task in dict.fromkeys(outcome.task for outcome in outcomes):
         own = [outcome for outcome in outcomes if outcome.task == task]
-        smaller = [[o for o in own if o.way == way] for way in ("ours", "random", "uniform")]
+        smaller = [[o for o in own if o.way == way] for way in ways]
         left = ", ".join(f"{statistics.fmean(o.n_params for o in some) / own[0].n_params:.1%}" for some in smaller)
         latency = ", ".join(f"{statistics.fmean(o.latency for o in some):.1%}" for some in smaller)
         epochs = statistics.fmean(o.epochs for o in smaller[0])
+        seeds = len({outcome.seed for outcome in own})
         for score in own[0].scores:
-            cells = [_spread(own, way, score) for way in ("whole", "ours", "random", "uniform")]
-            lines.append(f"| {task}, {score} | {' | '.join(cells)} | {left} | {latency} | {epochs:.0f} |")
+            cells = [_spread(own, way, score) for way in ("whole", *ways)]
+            lines.append(f"| {task}, {score} | {seeds} | {' | '.join(cells)} | {left} | {latency} | {epochs:.0f} |")
     return "\n".join(lines)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from gnas.autospace.costs import MACS, N_PARAMS
 from gnas.autospace.from_model import AutoSpace
@@ -35,11 +36,11 @@ class CountedBudget:
         del gated
         full = space.costs({})[self.cost]
         left = self.limit if self.limit < 1 else min(1.0, self.limit / full)
-        return reach(space, choice.rows, importance, self.cost, full * left**share, least)
+        return reach(space, choice.rows, importance, {self.cost: 1.0}, full * left**share, least)
 
 
-def budget_of(reduce: Mapping[str, float]) -> Budget:
-    """The budget that a user asked for.
+def budget_of(reduce: Mapping[str, float], timed: tuple[tuple[Any, ...], dict[str, Any]]) -> Budget:
+    """The budget that a user asked for; latency is measured on the arguments `timed`.
 
     Raises:
         SpaceError: Not one of the known budgets, or a limit that none can keep.
@@ -61,4 +62,4 @@ def budget_of(reduce: Mapping[str, float]) -> Budget:
         return CountedBudget(cost, limit)
     from gnas.autospace.latency import LatencyBudget
 
-    return LatencyBudget(limit, absolute=cost == "latency_ms")
+    return LatencyBudget(limit, absolute=cost == "latency_ms", example=timed)

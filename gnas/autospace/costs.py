@@ -22,7 +22,16 @@ from gnas.autospace.structure import Structure
 
 N_PARAMS = "n_params"
 MACS = "macs"
+N_OPS = "n_ops"
 Column = NDArray[np.float64]
+_FOLDED = frozenset(
+    {
+        "batch_norm", "relu", "relu_", "dropout", "dropout_", "view", "reshape", "_unsafe_view", "flatten", "unflatten",
+        "permute", "transpose", "t", "unsqueeze", "squeeze", "expand", "expand_as", "contiguous", "clone", "detach",
+        "alias", "to", "_to_copy", "getitem", "sym_size", "select",
+    }
+)  # fmt: skip
+"""Calls that a runtime folds into others or that move no data."""
 Slots = tuple[int, ...]
 Numbers = tuple[int, ...]
 
@@ -31,7 +40,8 @@ class CostTable:
     """Costs of the sub-networks of a model, equal to what is counted on the built ones.
 
     `n_params` counts elements of distinct parameters that either mode uses; `macs` is for one forward on the traced
-    example in evaluation mode, divided by its number of rows (the first dimension of the first output).
+    example in evaluation mode, divided by its number of rows (the first dimension of the first output). `n_ops` counts
+    calls that cost a runtime something however small their tensors are: not normalisation, activations and reshaping.
 
     Args:
         structure: The model.
@@ -54,28 +64,34 @@ class CostTable:
             widths: Channels kept of each group, `(n, group)`.
 
         Returns:
-            `n_params` and `macs`, each `(n,)`.
+            `n_params`, `macs` and `n_ops`, each `(n,)`.
         """
         there = np.concatenate([needed.rows(units, bypasses) for needed in self._needed])
-        params, macs = self._terms
+        params, macs, ops = self._terms
         counts = self._channels.counts(widths).astype(np.float64)
-        return {N_PARAMS: params.total(there, counts), MACS: macs.total(there, counts) / self._rows}
+        return {
+            N_PARAMS: params.total(there, counts),
+            MACS: macs.total(there, counts) / self._rows,
+            N_OPS: ops.total(there, counts),
+        }
 
     @cached_property
-    def _terms(self) -> tuple[_Terms, _Terms]:
-        """Terms of parameters and of multiply-accumulates; building them makes all dimensions known."""
-        params, macs = _Terms(), _Terms()
+    def _terms(self) -> tuple[_Terms, _Terms, _Terms]:
+        """Terms of parameters, multiply-accumulates and ops; building them makes all dimensions known."""
+        params, macs, ops = _Terms(), _Terms(), _Terms()
         for name, slots in self._parameter_slots().items():
             params.add(slots, self._size(name), self._channels)
         first = self._needed[0]
         for node, slot in first.slot.items():
             for product in macs_of(self._structure.dimensions, node):
                 macs.add((slot,), product, self._channels)
+            if op_name(node) and op_name(node) not in _FOLDED:
+                ops.add((slot,), Product.of(1), self._channels)
         for slots, size in self._islands():
             params.add(slots, Product.of(size), self._channels)
-        params.close()
-        macs.close()
-        return params, macs
+        for terms in (params, macs, ops):
+            terms.close()
+        return params, macs, ops
 
     def _parameter_slots(self) -> dict[str, tuple[int, ...]]:
         """For each parameter the slots in which it is needed, those of all programs one after another."""

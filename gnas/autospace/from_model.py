@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from gnas.architecture import Architecture, Assignment
-from gnas.autospace.costs import CostTable
+from gnas.autospace.costs import MACS, N_PARAMS, CostTable
 from gnas.autospace.cut import Mask, Removal
 from gnas.autospace.joins import Depth
 from gnas.autospace.model_space import ON, ModelSpace
@@ -69,11 +69,12 @@ class AutoSpace(ModelSpace):
         assignment = choices.assignment if isinstance(choices, Architecture) else choices
         units, bypasses, widths = self._chosen(assignment)
         found = self.cost_table.of(units[None], bypasses[None], widths[None])
-        return {name: float(column[0]) for name, column in found.items()}
+        return {name: float(found[name][0]) for name in (N_PARAMS, MACS)}
 
     def costs_of(self, codes: Codes) -> Mapping[str, NDArray[np.float64]]:
         """`n_params` and `macs` of rows of codes `(n, choice)`, each `(n,)`."""
-        return self.cost_table.of(self.kept(codes), self.bypassed(codes), self.widths(codes))
+        found = self.cost_table.of(self.kept(codes), self.bypassed(codes), self.widths(codes))
+        return {name: found[name] for name in (N_PARAMS, MACS)}
 
     def difference(self, architecture: Architecture) -> float:
         """See `verify`."""

@@ -8,7 +8,9 @@ leads to a sub-network without a jump.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +28,7 @@ from gnas.autospace.program import Program, value_of
 from gnas.autospace.structure import Structure
 
 Column = NDArray[np.float64]
+_RECENT = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,7 @@ class GatedNetwork(nn.Module):
     Attributes:
         listener: Is told of the gates' gradients after each backward in training; None for nobody.
         steps: Forwards in training with gradients so far.
+        recent: Arguments by position and by name of the last of them.
     """
 
     def __init__(self, structure: Structure) -> None:
@@ -84,6 +88,18 @@ class GatedNetwork(nn.Module):
         self._begun, self._length = 0, 0
         self.listener: Listener | None = None
         self.steps = 0
+        self.recent: deque[tuple[tuple[Any, ...], dict[str, Any]]] = deque(maxlen=_RECENT)
+
+    @contextmanager
+    def closed(self, removal: Removal) -> Iterator[None]:
+        """While open, gates are those of a sub-network; nothing is recorded."""
+        kept = (self._before, self._after, self._begun, self._length)
+        self.close(removal, 0)
+        try:
+            with torch.no_grad():
+                yield
+        finally:
+            self._before, self._after, self._begun, self._length = kept
 
     def close(self, removal: Removal, steps: int) -> None:
         """Begins to close the gates of what a sub-network lacks, linearly to zero over `steps` training forwards."""
@@ -103,9 +119,10 @@ class GatedNetwork(nn.Module):
         gates = torch.from_numpy(self._now(mode)).to(torch.float32)
         if self.training and torch.is_grad_enabled():
             self.steps += 1
+            self.recent.append((args, kwargs))
             if self.listener is not None:
                 gates.requires_grad_()
-                gates.register_hook(lambda grad: self._tell(gated, gates.detach(), grad))
+                gates.register_hook(lambda grad: self._tell(gated, gates.detach(), grad))  # type: ignore[no-untyped-call]
         values = {place: self._weight(name, gates) for place, name in gated.program.state.items()}
         inputs = as_inputs(gated.program, args, kwargs)
         given = [gates if n == gated.gates else values[n] if n in values else inputs[n] for n in gated.order]
@@ -279,4 +296,3 @@ def _axes(structure: Structure, name: str, place: NDArray[np.int64], n: int) -> 
             shape = [-1 if i == axis else 1 for i in range(tensor.dim())]
             found.append((shape, torch.from_numpy(places)))
     return found
-

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from gnas.autospace.distortion import Distortion, measured
 from gnas.autospace.gated import Column, Pull
 from gnas.autospace.job import Choice, Job, scores_by_group
 from gnas.autospace.walk import Importance, ranked, whole
@@ -54,6 +55,8 @@ class Redundancy:
         rounds: How many; None takes what leaves half of the epochs to the fine-tune.
         closing: Part of a round's steps over which gates close.
         least: Part of each width that a round leaves at least.
+        batches: How many of the last batches branches and widths are measured on (`Distortion`); 0 takes the squared
+            gradients of their gates alone.
 
     Source: scores over a period and progressive zeroing as in HESSO (Chen et al., arXiv 2409.09085). Deviations: a
         budget of costs instead of a number of groups, importance for each unit of cost saved, gates of joins.
@@ -63,6 +66,7 @@ class Redundancy:
     rounds: int | None = None
     closing: float = 0.6
     least: float = 0.5
+    batches: int = 2
 
     def choose(self, job: Job) -> Choice:
         """See `Method`."""
@@ -76,6 +80,10 @@ class Redundancy:
             classes, units, bypasses = scores.mean()
             structure = ranked(choice.structure, classes, choice.rows)
             importance = Importance(scores_by_group(structure, classes), units, bypasses)
+            if self.batches:
+                now = choice.structure.removal(choice.rows.units[0], choice.rows.bypasses[0], choice.rows.widths[0])
+                distortion = Distortion(job.gated, now, list(job.gated.recent)[-self.batches :])
+                importance = measured(structure, choice.rows, classes, distortion)
             choice = Choice(structure, choice.rows)
             rows = job.budget.within(job.space, job.gated, choice, importance, (k + 1) / rounds, self.least)
             choice = Choice(structure, rows)
@@ -85,4 +93,3 @@ class Redundancy:
             job.run(f"round {k + 1} of {rounds}", job.gated, 1, rows, scored=True)
         job.gated.listener = None
         return choice
-

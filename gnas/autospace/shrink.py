@@ -13,8 +13,8 @@ from gnas.autospace.budget import budget_of
 from gnas.autospace.from_model import AutoSpace, space_from_model
 from gnas.autospace.gated import GatedNetwork
 from gnas.autospace.job import Choice, Evaluate, Job, Method, Stage, Train
-from gnas.autospace.records import DROP, KEEP
 from gnas.autospace.model_space import OFF, ON
+from gnas.autospace.records import DROP, KEEP
 from gnas.autospace.redundancy import Redundancy
 from gnas.errors import SpaceError
 
@@ -52,12 +52,13 @@ def shrink(
     seed: int = 0,
     epochs: int = 8,
     method: Method | None = None,
+    timed: tuple[tuple[Any, ...], Mapping[str, Any]] | None = None,
 ) -> Shrunk:
     """Makes a trained model smaller or faster.
 
     Args:
         model: The trained model; it is left as it is.
-        args: Example inputs given by position. Multiply-accumulates are counted and latency is measured on them.
+        args: Example inputs given by position.
         kwargs: Example inputs given by name.
         train: `train(module, epochs, seed)` trains in place.
         evaluate: Score of a module, larger is better, on data that is neither trained on nor reported.
@@ -66,15 +67,18 @@ def shrink(
         seed: Of all that is random.
         epochs: Passes of training in all; about half of them fine-tune what is left.
         method: How to find what is redundant; `Redundancy()` if None.
+        timed: Arguments by position and by name on which latency is measured; the example if None.
 
     Raises:
         SpaceError: The model cannot be traced, or cannot be made that small.
     """
     if epochs < 3:
         raise SpaceError("too few epochs to find what is redundant", place="epochs", value=epochs, accepted="3 or more")
+    timed_args, timed_kwargs = (args, kwargs or {}) if timed is None else timed
+    budget = budget_of(reduce, (tuple(timed_args), dict(timed_kwargs)))
     space = space_from_model(model, args, kwargs)
     gated = GatedNetwork(space.structure)
-    job = Job(space, gated, train, evaluate, budget_of(reduce), epochs, seed)
+    job = Job(space, gated, train, evaluate, budget, epochs, seed)
     choice = (method or Redundancy()).choose(job)
     final, architecture = _outcome(space, gated, choice)
     module = final.build(architecture)
@@ -97,5 +101,3 @@ def _outcome(space: AutoSpace, gated: GatedNetwork, choice: Choice) -> tuple[Aut
     chosen |= {g.name: int(k) for g, k in zip(groups, rows.widths[0], strict=True)}
     names = {choice.name for choice in final.choices}
     return final, final.decode(final.encode({name: value for name, value in chosen.items() if name in names}))
-
-

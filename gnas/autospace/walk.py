@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -16,6 +16,10 @@ from gnas.errors import SpaceError
 
 _STEPS = 16
 """A width shrinks by this part of the whole width at a time."""
+
+
+Cost = Mapping[str, float]
+"""A weighted sum of what is counted: `n_params`, `macs`, `n_ops`."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,12 +36,14 @@ class Rows:
     bypasses: Mask
     widths: NDArray[np.int64]
 
-    def __getitem__(self, rows: object) -> Rows:
-        return Rows(self.units[rows], self.bypasses[rows], self.widths[rows])  # type: ignore[index]
+    def __getitem__(self, rows: slice | Mask) -> Rows:
+        return Rows(self.units[rows], self.bypasses[rows], self.widths[rows])
 
     def repeated(self, n: int) -> Rows:
         """The one row `n` times, to be changed."""
-        return Rows(*(np.repeat(a, n, axis=0) for a in (self.units, self.bypasses, self.widths)))
+        return Rows(
+            np.repeat(self.units, n, axis=0), np.repeat(self.bypasses, n, axis=0), np.repeat(self.widths, n, axis=0)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +71,7 @@ def whole(space: AutoSpace) -> Rows:
 
 
 def walk(
-    space: AutoSpace, start: Rows, importance: Importance, cost: str, *, least: float = 0.0
+    space: AutoSpace, start: Rows, importance: Importance, cost: Cost, *, least: float = 0.0
 ) -> Iterator[tuple[Rows, float]]:
     """Ever smaller sub-networks with their costs, `start` first.
 
@@ -77,7 +83,7 @@ def walk(
         space: The space.
         start: One row.
         importance: What is lost with each choice.
-        cost: `n_params` or `macs`.
+        cost: What is to be saved.
         least: Part of each width of `start` that is left at least.
     """
     open_units = np.array(space.decisions.open, dtype=np.intp)
@@ -104,7 +110,7 @@ def walk(
         yield now, spent
 
 
-def reach(space: AutoSpace, start: Rows, importance: Importance, cost: str, limit: float, least: float = 0.0) -> Rows:
+def reach(space: AutoSpace, start: Rows, importance: Importance, cost: Cost, limit: float, least: float = 0.0) -> Rows:
     """The first row of a walk that costs `limit` or less, narrowed further than `least` only where it must be.
 
     Raises:
@@ -114,14 +120,45 @@ def reach(space: AutoSpace, start: Rows, importance: Importance, cost: str, limi
     for part in dict.fromkeys((least, 0.0)):
         for row, spent in walk(space, start, importance, cost, least=part):
             if spent <= limit:
-                return row
+                return refilled(space, start, row, importance, cost, limit)
     raise SpaceError(
-        "the model cannot be made that small", place=cost, value=f"{limit:.6g}", accepted=f"{spent:.6g} or more"
+        "the model cannot be made that small",
+        place=" and ".join(cost),
+        value=f"{limit:.6g}",
+        accepted=f"{spent:.6g} or more",
     )
 
 
-def _cost(space: AutoSpace, rows: Rows, cost: str) -> Column:
-    return space.cost_table.of(rows.units, rows.bypasses, rows.widths)[cost]
+def refilled(space: AutoSpace, start: Rows, row: Rows, importance: Importance, cost: Cost, limit: float) -> Rows:
+    """The row with widths given back where the limit allows, the most important for each unit of cost first.
+
+    The last step of a walk may be a large one that leaves much of the limit.
+    """
+    sizes = np.array([group.size for group in space.groups], dtype=np.int64)
+    steps = np.maximum(1, sizes // _STEPS)
+    sums = [np.concatenate([[0.0], np.cumsum(channels)]) for channels in importance.channels]
+    now, spent = row, float(_cost(space, row, cost)[0])
+    while True:
+        after = np.minimum(now.widths[0] + steps, start.widths[0])
+        groups = np.flatnonzero(after > now.widths[0])
+        if not len(groups):
+            return now
+        rows = now.repeated(len(groups))
+        rows.widths[np.arange(len(groups)), groups] = after[groups]
+        costs = _cost(space, rows, cost)
+        gained = np.array([sums[g][after[g]] - sums[g][now.widths[0, g]] for g in groups.tolist()])
+        # What costs nothing more is in no use: its part of the model was dropped.
+        fits = (costs <= limit) & (costs > spent)
+        if not fits.any():
+            return now
+        best = int(np.argmax(np.where(fits, gained / np.where(fits, costs - spent, 1.0), -np.inf)))
+        now, spent = rows[best : best + 1], float(costs[best])
+
+
+def _cost(space: AutoSpace, rows: Rows, cost: Cost) -> Column:
+    found = space.cost_table.of(rows.units, rows.bypasses, rows.widths)
+    total: Column = np.sum([weight * found[name] for name, weight in cost.items()], axis=0)
+    return total
 
 
 def _moves(

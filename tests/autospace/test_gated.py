@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 from gnas.autospace import space_from_model
 from gnas.autospace.gated import GatedNetwork, Pull
-from gnas.testing.models import Plan, Step, build_model, calls_of
 from gnas.testing.model_layers import Value
+from gnas.testing.models import Plan, Step, build_model, calls_of
 
 
 class Branches(nn.Module):
