@@ -5,7 +5,8 @@ three ways, each of which trains for the same number of epochs: by `gnas.autospa
 cost, which sees the training part and the part set aside for the search; as random valid sub-networks of as many
 parameters with inherited weights; and with the same share of every width, weights inherited. The table gives
 validation scores, mean ± standard deviation over seeds; for random sub-networks each seed counts with the mean of its
-draws. `--reduce latency=0.6` asks for a share of the measured latency instead. Latency is that of ONNX Runtime on one thread for one example, beside the whole network's in turns.
+draws. `--reduce latency=0.6` asks for a share of the measured latency instead. Latency is that of ONNX Runtime on one
+thread for one example, beside the whole network's in turns.
 """
 
 from __future__ import annotations
@@ -30,6 +31,9 @@ from torch import nn
 from gnas.autospace import shrink, space_from_model
 
 FINE_TUNE_RATE = 0.5
+"""Factor on the learning rate of whatever is trained after the whole network."""
+SHARE_OF_EPOCHS = 0.5
+"""Epochs of making smaller, or of a rival's fine-tune, as a share of the whole network's."""
 WAYS = ("ours", "random", "uniform")
 
 
@@ -134,7 +138,7 @@ def run(task: Task, seed: int, reduce: tuple[str, float], draws: int, ways: Sequ
         evaluate=lambda module: evaluate(task, module, "search")[first],
         reduce=dict([reduce]),
         seed=seed,
-        epochs=task.epochs,
+        epochs=round(task.epochs * SHARE_OF_EPOCHS),
         timed=(task.example(1), {}),
     )
     outcomes.append(_outcome(task, seed, "ours", whole, result.module, trainer.epochs, started))
