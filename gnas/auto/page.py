@@ -16,9 +16,11 @@ from gnas.auto import words
 from gnas.auto.analysis import Analysis
 from gnas.auto.drawing import segment_svg
 from gnas.auto.latency import Latency
+from gnas.auto.results import Kind, Point, Results
 from gnas.auto.summary import caveats, sentence
 from gnas.autospace.coverage import Coverage
 from gnas.report import text
+from gnas.report.chart import Axis, Chart, Mark, Placed, Series, place
 
 _MOST_ROWS = 60
 _FOLDERS = (files("gnas.auto") / "templates", files("gnas.report") / "templates")
@@ -39,6 +41,7 @@ class Page:
         command: That made the page.
         versions: Of libraries.
         results: The smaller models; None without a task.
+        charts: Of metric against cost.
         most_rows: Rows of long tables.
     """
 
@@ -51,11 +54,12 @@ class Page:
     seconds: float
     command: str
     versions: tuple[tuple[str, str], ...]
-    results: object = None
+    results: Results | None = None
+    charts: tuple[Placed, ...] = ()
     most_rows: int = _MOST_ROWS
 
 
-def page_of(analysis: Analysis, *, command: str, versions: Mapping[str, str]) -> Page:
+def page_of(analysis: Analysis, results: Results | None = None, *, command: str, versions: Mapping[str, str]) -> Page:
     """The page of a parsed model."""
     cover = analysis.coverage
     return Page(
@@ -64,11 +68,40 @@ def page_of(analysis: Analysis, *, command: str, versions: Mapping[str, str]) ->
         tone="good" if cover.count > 1 else "bad",
         caveats=caveats(cover),
         latency=analysis.latency,
+        results=results,
+        charts=() if results is None else charts(results),
         svg=segment_svg(analysis.space, cover),
         seconds=analysis.seconds,
         command=command,
         versions=tuple(versions.items()),
     )
+
+
+def charts(results: Results) -> tuple[Placed, ...]:
+    """Metric against parameters and against MACs."""
+    return tuple(place(_chart(results, cost)) for cost in ("n_params", "macs"))
+
+
+def _chart(results: Results, cost: str) -> Chart:
+    def mark(point: Point, strong: bool) -> Mark:
+        told = f"{point.name}: {results.metric} {text.number(point.score)}, {text.label(cost)} "
+        return Mark(point.costs[cost], point.score, told + text.cost(cost, point.costs[cost]), strong)
+
+    pairs = list(zip(results.points, results.on_front(cost), strict=True))
+    edge = sorted((p for p, on in pairs if on), key=lambda p: p.costs[cost])
+    kinds: tuple[tuple[str, Kind, int, bool], ...] = (
+        ("on the way, inherited weights", "on the way", 5, False),
+        ("sub-network, fine-tuned", "final", 4, True),
+        ("whole model", "whole", 2, True),
+    )
+    series = [Series("Pareto front", "step", tuple(mark(p, False) for p in edge), 0)]
+    series += [
+        Series(name, "points", tuple(mark(p, strong) for p, _ in pairs if p.kind == kind), tone)
+        for name, kind, tone, strong in kinds
+    ]
+    x = Axis(text.label(cost), log=True, form=lambda value: text.axis_cost(cost, value))
+    shown = tuple(s for s in series if s.marks)
+    return Chart(f"{results.metric} against {text.label(cost)}", x, Axis(results.metric, robust=True), shown)
 
 
 def render(page: Page, *, now: datetime | None = None) -> str:

@@ -18,8 +18,8 @@ import torch
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
-from gnas.autospace.gated import GatedNetwork, Pull
-from gnas.errors import SpecError, StudyError
+from gnas.autospace.gated import GatedNetwork, Listener, Pull
+from gnas.errors import SpecError
 from gnas.runfolder import write_bytes, writing
 
 Train = Callable[[nn.Module, int, int], None]
@@ -51,11 +51,7 @@ class Replay:
             folder.mkdir(parents=True, exist_ok=True)
 
     def train(self, module: nn.Module, epochs: int, seed: int) -> None:
-        """Trains in place, or puts back what the same training left before.
-
-        Raises:
-            StudyError: What is kept is of another module.
-        """
+        """Trains in place, or puts back what the same training left before."""
         path = self._next("train", module)
         if path.is_file():
             self._restore(module, path)
@@ -64,7 +60,7 @@ class Replay:
         pulls: list[Pull] = []
         steps, inner = _steps(module), getattr(module, "listener", None)
         if isinstance(module, GatedNetwork) and inner is not None:
-            module.listener = lambda pull: (pulls.append(pull), inner(pull))[1]
+            module.listener = _both(pulls.append, inner)
         _seed_all(seed)
         try:
             self._train(module, epochs, seed)
@@ -79,11 +75,7 @@ class Replay:
         self._write(path, content)
 
     def evaluate(self, module: nn.Module) -> float:
-        """The score of a module, or what the same evaluation gave before.
-
-        Raises:
-            StudyError: What is kept is of another module.
-        """
+        """The score of a module, or what the same evaluation gave before."""
         path = self._next("evaluate", module)
         if path.is_file():
             self.replayed += 1
@@ -103,17 +95,16 @@ class Replay:
     def _next(self, kind: str, module: nn.Module) -> Path:
         """The file of the next call; its name tells what is called on what."""
         shapes = "\n".join(f"{name} {tuple(tensor.shape)} {tensor.dtype}" for name, tensor in _tensors(module))
-        digest = hashlib.blake2b(f"{kind}\n{shapes}".encode(), digest_size=4).hexdigest()
+        closing = module.closing() if isinstance(module, GatedNetwork) else b""
+        digest = hashlib.blake2b(f"{kind}\n{shapes}".encode() + closing, digest_size=4).hexdigest()
         start = f"{self._number:04d}-"
         self._number += 1
         path = self._folder / f"{start}{kind}-{digest}.safetensors"
-        others = [p for p in self._folder.glob(f"{start}*.safetensors") if p != path]
-        if others:
-            raise StudyError(
-                "the calls that are kept are of another search",
-                place=str(others[0]),
-                remedy="choose another --out, or remove this folder to begin anew",
-            )
+        if any(p != path for p in self._folder.glob(f"{start}*.safetensors")):
+            # A decision fell differently (latency was measured anew): what came after it is no use.
+            for stale in sorted(self._folder.glob("*.safetensors")):
+                if stale.name >= start:
+                    stale.unlink()
         return path
 
     def _write(self, path: Path, content: dict[str, Tensor]) -> None:
@@ -150,6 +141,14 @@ def checked(value: object, name: str) -> float:
     if not np.isfinite(found):
         raise SpecError("evaluate returns no finite number", place=name, value=found)
     return found
+
+
+def _both(first: Listener, second: Listener) -> Listener:
+    def told(pull: Pull) -> None:
+        first(pull)
+        second(pull)
+
+    return told
 
 
 def _steps(module: nn.Module) -> int:

@@ -62,17 +62,24 @@ class AutoSpecFile:
         reductions: Its `reduce`, read.
         file: Where its values stand; None where the spec is made of options.
         folder: Where the files it names are looked for.
+        given: Keys whose values come from the command line.
     """
 
     spec: AutoSpec
     reductions: tuple[Reduction, ...]
     file: YamlFile | None = None
     folder: Path | None = None
+    given: frozenset[str] = frozenset()
 
     def place(self, key: str) -> str:
         """How messages name the place of a value."""
-        options = {"target": "TARGET"}
-        return options.get(key, f"--{key}") if self.file is None else self.file.place((key,))
+        if self.file is None or key in self.given:
+            return "TARGET" if key == "target" else f"--{key}"
+        return self.file.place((key,))
+
+    def folder_of(self, key: str) -> Path | None:
+        """Where the file of a value is looked for."""
+        return None if key in self.given else self.folder
 
     def subject(self) -> tuple[nn.Module, Example]:
         """The model and its example inputs.
@@ -81,9 +88,11 @@ class AutoSpecFile:
             SpecError: Target or example cannot be used.
         """
         spec = self.spec
-        made = load_subject(spec.target, folder=self.folder, place=self.place("target"))
+        made = load_subject(spec.target, folder=self.folder_of("target"), place=self.place("target"))
         if spec.example is not None:
-            example = read_example(spec.example, made.model, folder=self.folder, place=self.place("example"))
+            example = read_example(
+                spec.example, made.model, folder=self.folder_of("example"), place=self.place("example")
+            )
         elif made.args is not None or made.kwargs is not None:
             example = placed(Example(made.args or (), dict(made.kwargs or {})), made.model)
         else:
@@ -95,25 +104,52 @@ class AutoSpecFile:
         return made.model, example
 
 
-def read_auto_spec(path: Path) -> AutoSpecFile:
-    """Reads and checks a spec file.
+def read_auto_spec(
+    path: Path,
+    *,
+    target: str | None = None,
+    example: str | None = None,
+    reductions: tuple[Reduction, ...] = (),
+) -> AutoSpecFile:
+    """Reads and checks a spec file; what is given beside it stands in place of what it says.
+
+    Args:
+        path: The file.
+        target, example: Of the command line; files they name are looked for in the working directory.
+        reductions: Likewise.
 
     Raises:
         SpecError: One message (a line each) for everything wrong in the file.
     """
     file = read_yaml(path)
-    spec, complaints = check(AutoSpec, file.values, file)
+    values = dict(file.values) if target is None else {**file.values, "target": target}
+    spec, complaints = check(AutoSpec, values, file)
     errors: list[UserError] = list(complaints)
     raise_all(errors)
     if spec is None:
         raise ManySpecErrors(errors)
-    texts = [spec.reduce] if isinstance(spec.reduce, str) else spec.reduce
+    found = reductions or _reductions(spec, file)
+    if not found and spec.train is not None:
+        found = (Reduction("n_params", 0.5, relative=True),)
+    spec = spec if example is None else spec.model_copy(update={"example": example})
+    given = frozenset(key for key, value in (("target", target), ("example", example)) if value is not None)
+    return AutoSpecFile(spec, tuple(dict.fromkeys(found)), file, path.parent, given)
+
+
+def _reductions(spec: AutoSpec, file: YamlFile) -> tuple[Reduction, ...]:
+    """Those of the file.
+
+    Raises:
+        SpecError: One message for all that cannot be read.
+    """
+    alone = isinstance(spec.reduce, str)
+    texts = (spec.reduce,) if isinstance(spec.reduce, str) else spec.reduce
     found: list[Reduction] = []
+    errors: list[UserError] = []
     for i, text in enumerate(texts):
-        place = file.place(("reduce",) if isinstance(spec.reduce, str) else ("reduce", i))
         try:
-            found.append(read_reduction(text, place=place))
+            found.append(read_reduction(text, place=file.place(("reduce",) if alone else ("reduce", i))))
         except SpecError as error:
             errors.append(error)
     raise_all(errors)
-    return AutoSpecFile(spec, tuple(dict.fromkeys(found)), file, path.parent)
+    return tuple(found)

@@ -6,6 +6,7 @@ from typing import Any
 
 from gnas.auto import words
 from gnas.auto.analysis import Analysis
+from gnas.auto.results import Results
 from gnas.autospace.coverage import Coverage
 from gnas.records import to_json
 
@@ -40,7 +41,7 @@ def caveats(cover: Coverage) -> tuple[str, ...]:
     return tuple(found)
 
 
-def as_plain(analysis: Analysis) -> dict[str, Any]:
+def as_plain(analysis: Analysis, results: Results | None = None) -> dict[str, Any]:
     """The same, whole, for `--json` and `coverage.json`."""
     timed = analysis.latency
     return {
@@ -52,4 +53,5 @@ def as_plain(analysis: Analysis) -> dict[str, Any]:
         "parse_seconds": round(analysis.seconds, 3),
         "latency": None if timed is None else to_json(timed),
         "fingerprint": analysis.space.fingerprint,
+        **({} if results is None else {"results": {**to_json(results), "on_front": list(results.on_front())}}),
     }

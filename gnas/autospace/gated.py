@@ -107,6 +107,12 @@ class GatedNetwork(nn.Module):
         self._after = {mode: program.values(removal) for mode, program in self._programs.items()}
         self._begun, self._length = self.steps, steps
 
+    def closing(self) -> bytes:
+        """What is being closed or is closed, over how many steps: equal for equal decisions."""
+        return b"".join(
+            [*(self._after[mode].tobytes() for mode in sorted(self._after)), bytes(str(self._length), "ascii")]
+        )
+
     def tensors(self) -> dict[str, Tensor]:
         """Parameters and buffers by the model's names, as they are trained now; not copies."""
         own = {**dict(self.named_parameters()), **dict(self.named_buffers())}

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from gnas.auto import words
 from gnas.auto.analysis import Analysis
+from gnas.auto.results import Results
 from gnas.auto.summary import caveats, sentence
 from gnas.autospace.coverage import Coverage, UnitCover
 from gnas.cli.output import table
-from gnas.report.text import cost, duration, shorten
+from gnas.report.text import cost, duration, number, shorten
 
 _MOST = 12
 
 
-def as_text(analysis: Analysis) -> str:
+def as_text(analysis: Analysis, results: Results | None = None) -> str:
     """What a user reads in the terminal."""
     cover = analysis.coverage
     head = [
@@ -21,8 +22,35 @@ def as_text(analysis: Analysis) -> str:
         f"parsed in {duration(analysis.seconds)}: {cover.operations:,} operations, {cover.segments:,} segments, "
         f"{cover.joins:,} joins",
     ]
+    if results is not None:
+        return "\n\n".join(["\n".join(head), _results(results)])
     parts = ["\n".join(head), _shares(analysis), _units(cover), _widths(cover), _still(cover), _blocked(cover)]
     return "\n\n".join([*(part for part in parts if part), *(f"note: {note}" for note in cover.notes)])
+
+
+def _results(results: Results) -> str:
+    whole = results.whole.costs
+    rows = [
+        [
+            point.name,
+            number(point.score),
+            f"{cost('n_params', point.costs['n_params'])} ({words.share(point.costs['n_params'], whole['n_params'])})",
+            f"{cost('macs', point.costs['macs'])} ({words.share(point.costs['macs'], whole['macs'])})",
+            words.share(point.costs["latency_share"], 1.0) if "latency_share" in point.costs else "",
+            str(point.epochs),
+            "yes" if front else "",
+        ]
+        for point, front in zip(results.points, results.on_front(), strict=True)
+    ]
+    lines = [table(["network", results.metric, "parameters", "MACs", "latency", "epochs", "on the front"], rows)]
+    for outcome in results.outcomes:
+        proved = " and ".join(outcome.shapes_proved) or "no"
+        lines.append(
+            f"{outcome.reduction}: in {outcome.folder}/, shapes proved: {proved}, differs by {outcome.zero_error:.1e} "
+            "from the original with the removed parts set to zero"
+        )
+        lines += [f"  warning: {warning}" for warning in outcome.warnings]
+    return "\n".join(lines)
 
 
 def _shares(analysis: Analysis) -> str:

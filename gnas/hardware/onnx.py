@@ -199,7 +199,7 @@ def quiet() -> Iterator[None]:
     level = logger.level
     logger.setLevel(logging.ERROR)
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), _without_graphs():
             for module in (
                 r"torch\.onnx",
                 r"torch\.jit",
@@ -214,3 +214,21 @@ def quiet() -> Iterator[None]:
             yield
     finally:
         logger.setLevel(level)
+
+
+@contextmanager
+def _without_graphs() -> Iterator[None]:
+    """Keeps the TorchScript exporter from printing the whole graph on stdout where it fails.
+
+    It means to do so only when asked, but tests whether a function is true instead of calling it (seen in torch 2.13).
+    """
+    switch = "_jit_set_onnx_log_enabled"
+    original = getattr(torch._C, switch, None)
+    if original is None:
+        yield
+        return
+    setattr(torch._C, switch, lambda enabled: None)
+    try:
+        yield
+    finally:
+        setattr(torch._C, switch, original)

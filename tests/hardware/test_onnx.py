@@ -86,6 +86,30 @@ def test_what_cannot_be_exported_is_named() -> None:
     assert "dynamo exporter" in str(caught.value)
 
 
+def test_a_failed_export_prints_nothing(capfd: pytest.CaptureFixture[str]) -> None:
+    for _ in range(2):
+        with pytest.raises(ExportError):
+            fast_onnx(Unwritable(), sample(4), AXES)
+    assert capfd.readouterr().out == ""
+
+
+class TwoOutputs(nn.Module):
+    def __init__(self, wrong: float = 0.0) -> None:
+        super().__init__()
+        self.wrong = wrong
+
+    def forward(self, x: Tensor, index: Tensor) -> tuple[Tensor, Tensor]:
+        del index
+        return x * 2, x.sum(1) + self.wrong
+
+
+def test_all_outputs_are_compared() -> None:
+    example = sample(5)
+    model = fast_onnx(TwoOutputs(), example, AXES, checks=[sample(9)])
+    assert max(onnx_differences(TwoOutputs(), model, [example])) < 1e-6
+    assert max(onnx_differences(TwoOutputs(wrong=1.0), model, [example])) > 0.01
+
+
 def test_unused_inputs_are_dropped_by_the_exporter_and_bound_by_name() -> None:
     class First(nn.Module):
         def forward(self, index: Tensor, x: Tensor) -> Tensor:
