@@ -53,9 +53,9 @@ def certificate(
         "shapes": {mode: _shapes(network, mode == "training") for mode in ("evaluation", "training")},
         "runs": _runs(network, example),
         "zero_equivalence": {
-            "what": "largest difference on the example between the sub-network with inherited weights, before any "
-            "training of its own, and the original with the removed parts set to zero; divided by the largest output "
-            "where that is above 1",
+            "what": "largest difference on the example between the sub-network as it was cut, with inherited weights, "
+            "and the model it was cut from with the removed parts set to zero; divided by the largest output where "
+            "that is above 1",
             "error": error,
             "tolerance": TOLERANCE,
             "holds": bool(error <= TOLERANCE),

@@ -36,7 +36,7 @@ def readme(name: str, report: Exported, facts: Mapping[str, str]) -> str:
     parts = [
         f"# A sub-network of {name}",
         f"Architecture `{told['digest'][:12]}`: "
-        + ", ".join(f"{cost(k, v)} {label(k)}" for k, v in told["costs"].items())
+        + ", ".join(f"{cost(k, told['costs'][k])} {label(k)}" for k in ("n_params", "macs") if k in told["costs"])
         + ".",
         "\n".join(f"- {key}: {text}" for key, text in facts.items()),
         "## Files",
@@ -45,7 +45,7 @@ def readme(name: str, report: Exported, facts: Mapping[str, str]) -> str:
         "\n".join(
             [
                 f"- Shapes and types of the outputs are the original's, for all sizes the trace allows: {proved}.",
-                f"- Before its own training it differed from the original with the removed parts set to zero by "
+                f"- As it was cut it differed from the model it was cut from, with the removed parts set to zero, by "
                 f"{zero['error']:.1e} of the largest output (tolerance {zero['tolerance']:g}).",
                 "- Agreement of the files with the network, relative to the largest output where that is above 1 "
                 f"(tolerance {TOLERANCE:g}): "

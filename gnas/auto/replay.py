@@ -56,7 +56,7 @@ class Replay:
         if path.is_file():
             self._restore(module, path)
             return
-        self._told(f"training {self._number}: {epochs} {'epoch' if epochs == 1 else 'epochs'}")
+        self._told(f"step {self._number}: training for {epochs} {'epoch' if epochs == 1 else 'epochs'}")
         pulls: list[Pull] = []
         steps, inner = _steps(module), getattr(module, "listener", None)
         if isinstance(module, GatedNetwork) and inner is not None:

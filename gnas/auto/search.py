@@ -110,7 +110,7 @@ def _whole(analysis: Analysis, task: Task, out: Path, told: Told) -> Point:
     if not any((out / "whole").iterdir()):
         told("evaluating the whole model")
     score = calls.evaluate(analysis.space.build(analysis.space.full()).eval())
-    costs = dict(analysis.space.costs({}))
+    costs = {**analysis.space.costs({}), "latency_share": 1.0}
     return Point("whole model", task.sign * score, costs, 0, "whole", "")
 
 
