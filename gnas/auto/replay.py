@@ -8,8 +8,9 @@ again, the search gets what is written down until there is no more, and goes on 
 from __future__ import annotations
 
 import hashlib
+import json
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +18,18 @@ import numpy as np
 import torch
 from safetensors.torch import load, save
 from torch import Tensor, nn
+from torch.utils._pytree import tree_flatten, tree_unflatten, treespec_dumps, treespec_loads
 
+from gnas.auto.target import first_line
 from gnas.autospace.gated import GatedNetwork, Listener, Pull
+from gnas.autospace.redundancy import Redundancy
 from gnas.errors import SpecError
 from gnas.runfolder import write_bytes, writing
 
 Train = Callable[[nn.Module, int, int], None]
 Evaluate = Callable[[nn.Module], float]
 _PULLS = ("classes", "units", "bypasses")
+_BATCHES = Redundancy().batches
 
 
 class Replay:
@@ -72,6 +77,9 @@ class Replay:
             f"pull.{key}": torch.from_numpy(np.stack([getattr(pull, key) for pull in pulls])) for key in _PULLS if pulls
         }
         content["steps"] = torch.tensor(_steps(module) - steps)
+        if isinstance(module, GatedNetwork):
+            for k, batch in enumerate(list(module.recent)[-_BATCHES:]):
+                content |= {f"batch.{k}.{name}": tensor for name, tensor in _packed(batch).items()}
         self._write(path, content)
 
     def evaluate(self, module: nn.Module) -> float:
@@ -119,6 +127,8 @@ class Replay:
                 tensor.copy_(content[f"tensor.{name}"])
         if isinstance(module, GatedNetwork):
             module.steps += int(content["steps"])
+            batches = {key.split(".")[1] for key in content if key.startswith("batch.")}
+            module.recent.extend(_unpacked(content, f"batch.{k}.") for k in sorted(batches, key=int))
             if module.listener is not None and f"pull.{_PULLS[0]}" in content:
                 columns: list[Any] = [content[f"pull.{key}"].numpy() for key in _PULLS]
                 for row in zip(*columns, strict=True):
@@ -141,6 +151,39 @@ def checked(value: object, name: str) -> float:
     if not np.isfinite(found):
         raise SpecError("evaluate returns no finite number", place=name, value=found)
     return found
+
+
+Batch = tuple[tuple[Any, ...], dict[str, Any]]
+
+
+def _packed(batch: Batch) -> dict[str, Tensor]:
+    """Arguments of a call as named tensors; their structure and what is no tensor as bytes of JSON.
+
+    Raises:
+        SpecError: An argument is neither a tensor nor a plain value.
+    """
+    leaves, structure = tree_flatten(batch)
+    plain = [None if isinstance(leaf, Tensor) else leaf for leaf in leaves]
+    tensors = [i for i, leaf in enumerate(leaves) if isinstance(leaf, Tensor)]
+    try:
+        text = json.dumps([treespec_dumps(structure), tensors, plain])
+    except (TypeError, ValueError, NotImplementedError) as error:
+        raise SpecError(
+            f"train calls the model with arguments that cannot be kept ({first_line(error)})",
+            place="train",
+            accepted="tensors, numbers and texts, in tuples, lists and mappings",
+        ) from error
+    content = {str(i): leaves[i].detach().cpu().contiguous().clone() for i in tensors}
+    return {**content, "structure": torch.tensor(list(text.encode()), dtype=torch.uint8)}
+
+
+def _unpacked(content: Mapping[str, Tensor], start: str) -> Batch:
+    text = bytes(content[f"{start}structure"].tolist()).decode()
+    structure, tensors, leaves = json.loads(text)
+    for i in tensors:
+        leaves[i] = content[f"{start}{i}"]
+    batch: Batch = tree_unflatten(leaves, treespec_loads(structure))
+    return batch
 
 
 def _both(first: Listener, second: Listener) -> Listener:
