@@ -29,6 +29,7 @@ from real.task import evaluate, train
 from torch import nn
 
 from gnas.autospace import shrink, space_from_model
+from gnas.autospace.shrink import every_width
 
 FINE_TUNE_RATE = 0.5
 """Factor on the learning rate of whatever is trained after the whole network."""
@@ -142,7 +143,7 @@ def run(task: Task, seed: int, reduce: tuple[str, float], draws: int, ways: Sequ
         timed=(task.example(1), {}),
     )
     outcomes.append(_outcome(task, seed, "ours", whole, result.module, trainer.epochs, started))
-    space, size = space_from_model(whole, example, {}), outcomes[-1].n_params
+    space, size = every_width(space_from_model(whole, example, {})), outcomes[-1].n_params
     rng = np.random.default_rng(seed)
     rows = [("uniform", uniform_row(space, size))] if "uniform" in ways else []
     rows += [("random", random_row(space, size, rng)) for _ in range(draws if "random" in ways else 0)]

@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 from torch import nn
 
-from gnas.autospace.model_space import ModelSpace
+from gnas.autospace import AutoSpace
 from gnas.space.protocol import Codes
 
 SLACK = 0.05
@@ -20,7 +20,7 @@ def n_params(module: nn.Module) -> int:
     return sum(parameter.numel() for parameter in module.parameters())
 
 
-def random_row(space: ModelSpace, size: int, rng: np.random.Generator) -> Codes:
+def random_row(space: AutoSpace, size: int, rng: np.random.Generator) -> Codes:
     """Codes `(choice,)` of a sub-network of about `size` parameters: random choices reduced in turn, from the whole.
 
     Raises:
@@ -35,7 +35,7 @@ def random_row(space: ModelSpace, size: int, rng: np.random.Generator) -> Codes:
     raise ValueError(f"no sub-network of {size} parameters was found")
 
 
-def _one_less(space: ModelSpace, row: Codes, size: int, rng: np.random.Generator) -> tuple[Codes | None, int]:
+def _one_less(space: AutoSpace, row: Codes, size: int, rng: np.random.Generator) -> tuple[Codes | None, int]:
     """The row with one random choice reduced, and its size; None where that is not possible."""
     widths = {group.name for group in space.groups}
     for column in rng.permutation(len(row)).tolist():
@@ -47,23 +47,36 @@ def _one_less(space: ModelSpace, row: Codes, size: int, rng: np.random.Generator
         changed[column] = rng.integers(0, code) if is_width else 1
         if not space.contains_codes(changed[None])[0]:
             continue
-        reached = n_params(space.build(space.decode(changed)))
+        reached = _size(space, changed)
         if reached >= size * (1 - SLACK):
             return changed, reached
     return None, 0
 
 
-def uniform_row(space: ModelSpace, size: int) -> Codes:
-    """Codes `(choice,)` of the whole model with one share of every width, the largest of at most `size` parameters."""
+def uniform_row(space: AutoSpace, size: int) -> Codes:
+    """Codes `(choice,)` of the whole model with one share of every width and at most `size` parameters, but for slack.
+
+    Widths round all at once; so some, from the first on, are then given the next larger share, as far as `size` goes.
+    """
     low, high = 0.0, 1.0
     for _ in range(_HALVINGS):
         middle = (low + high) / 2
-        fits = n_params(space.build(space.decode(_scaled(space, middle)))) <= size * (1 + SLACK)
+        fits = _size(space, _scaled(space, middle)) <= size
         low, high = (middle, high) if fits else (low, middle)
-    return _scaled(space, low)
+    row, larger = _scaled(space, low), _scaled(space, high)
+    for column in np.flatnonzero(row != larger).tolist():
+        tried = row.copy()
+        tried[column] = larger[column]
+        if _size(space, tried) <= size * (1 + SLACK):
+            row = tried
+    return row
 
 
-def _scaled(space: ModelSpace, share: float) -> Codes:
+def _size(space: AutoSpace, row: Codes) -> int:
+    return round(float(space.costs_of(row[None])["n_params"][0]))
+
+
+def _scaled(space: AutoSpace, share: float) -> Codes:
     row = space.encode(dict(space.full().assignment))
     groups = {group.name: group for group in space.groups}
     for column, choice in enumerate(space.choices):

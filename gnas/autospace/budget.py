@@ -35,8 +35,18 @@ class CountedBudget:
         """See `Budget`; the way is one of ratios: half of it leaves the root of the share."""
         del gated
         full = space.costs({})[self.cost]
-        left = self.limit if self.limit < 1 else min(1.0, self.limit / full)
-        return reach(space, choice.rows, importance, {self.cost: 1.0}, full * left**share, least)
+        limit = full * (self.number(space) / full) ** share
+        return reach(space, choice.rows, importance, {self.cost: 1.0}, limit, least)
+
+    def number(self, space: AutoSpace) -> float:
+        """The limit as a number."""
+        full = space.costs({})[self.cost]
+        return full * self.limit if self.limit < 1 else min(full, self.limit)
+
+    def kept(self, space: AutoSpace, rows: Rows) -> bool:
+        """Whether a row is within the limit."""
+        found = space.cost_table.of(rows.units, rows.bypasses, rows.widths)
+        return bool(found[self.cost][0] <= self.number(space))
 
 
 def budget_of(reduce: Mapping[str, float], timed: tuple[tuple[Any, ...], dict[str, Any]]) -> Budget:

@@ -88,14 +88,18 @@ def shrink(
     return Shrunk(module, architecture, final, final.costs(architecture), score or 0.0, tuple(job.history))
 
 
+def every_width(space: AutoSpace) -> AutoSpace:
+    """The space with every number of channels as a choice, not only parts of the widths."""
+    widths = space.structure.widths
+    groups = tuple(replace(group, kept=tuple(range(1, group.size + 1))) for group in widths.groups)
+    return AutoSpace(replace(space.structure, widths=replace(widths, groups=groups)), space.name)
+
+
 def _outcome(space: AutoSpace, gated: GatedNetwork, choice: Choice) -> tuple[AutoSpace, Architecture]:
     """The space with trained weights and the order of channels found, and the architecture chosen in it."""
-    widths = choice.structure.widths
-    groups = tuple(replace(group, kept=tuple(range(1, group.size + 1))) for group in widths.groups)
     traced = replace(choice.structure.traced, tensors=gated.tensors())
-    structure = replace(choice.structure, traced=traced, widths=replace(widths, groups=groups))
-    final = AutoSpace(structure, space.name)
-    rows = choice.rows
+    final = every_width(AutoSpace(replace(choice.structure, traced=traced), space.name))
+    rows, groups = choice.rows, final.groups
     chosen: dict[str, Any] = {u.name: KEEP if k else DROP for u, k in zip(space.units, rows.units[0], strict=True)}
     chosen |= {b.name: ON if k else OFF for b, k in zip(space.bypasses, rows.bypasses[0], strict=True)}
     chosen |= {g.name: int(k) for g, k in zip(groups, rows.widths[0], strict=True)}

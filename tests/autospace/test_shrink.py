@@ -11,6 +11,7 @@ from torch.nn import functional
 from gnas.autospace import AutoSpace, shrink, space_from_model
 from gnas.autospace.distortion import Distortion, measured
 from gnas.autospace.gated import GatedNetwork, nothing
+from gnas.autospace.h2spg import H2SPG
 from gnas.autospace.job import Method
 from gnas.autospace.redundancy import Redundancy
 from gnas.autospace.walk import Importance, reach, walk, whole
@@ -87,10 +88,10 @@ def even(space: AutoSpace) -> Importance:
     )
 
 
-METHODS = [Redundancy(), Redundancy(batches=0, rounds=2)]
+METHODS = [Redundancy(), Redundancy(batches=0, rounds=2), H2SPG()]
 
 
-@pytest.mark.parametrize("method", METHODS, ids=["measured", "gradients"])
+@pytest.mark.parametrize("method", METHODS, ids=["measured", "gradients", "h2spg"])
 def test_half_of_the_parameters(trained: Net, method: Method) -> None:
     before = {name: tensor.clone() for name, tensor in trained.state_dict().items()}
     found = shrink(
