@@ -28,6 +28,7 @@ from torch.utils._pytree import tree_flatten, tree_map
 from gnas.autospace.functional import op_name, restore_batch_norm, with_gradients, without_writes
 from gnas.autospace.islands import Island, islands_in, opaque
 from gnas.autospace.program import Program, Traced
+from gnas.autospace.regions import whole_graph
 from gnas.errors import SpaceError
 
 Kwargs = dict[str, Any]
@@ -223,11 +224,11 @@ def _read(model: nn.Module, exported: ExportedProgram, training: bool) -> tuple[
         for s in exported.graph_signature.input_specs
         if s.kind is InputKind.BUFFER and hasattr(s.arg, "name")
     )
-    graph, renamed = _copy(exported.graph)
+    graph, renamed = whole_graph(exported.graph_module)
     if not without_writes(graph, frozenset(renamed[b] for b in buffers)):
         with _quiet():
             exported = exported.run_decompositions({})
-        graph, renamed = _copy(exported.graph)
+        graph, renamed = whole_graph(exported.graph_module)
         _drop_mutations(graph, exported)
         restore_batch_norm(graph)
     with_gradients(graph)
@@ -241,17 +242,6 @@ def _read(model: nn.Module, exported: ExportedProgram, training: bool) -> tuple[
             graph.erase_node(node)
     graph.eliminate_dead_code(lambda n: n.op in {"placeholder", "output"})
     return _with_names(model, exported, graph, renamed, training)
-
-
-def _copy(source: fx.Graph) -> tuple[fx.Graph, dict[str, str]]:
-    """Copy with metadata, and the new names of nodes: `input` is none that a graph lets a node have."""
-    target = fx.Graph()
-    table: dict[fx.Node, fx.Node] = {}
-    for node in source.nodes:
-        made = target.node_copy(node, lambda n: table[n])
-        made.meta = dict(node.meta)
-        table[node] = made
-    return target, {old.name: made.name for old, made in table.items()}
 
 
 def _drop_mutations(graph: fx.Graph, exported: ExportedProgram) -> None:
