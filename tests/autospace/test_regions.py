@@ -16,6 +16,7 @@ class Positions(nn.Module):
     def __init__(self, device: str = "cuda") -> None:
         super().__init__()
         self.linear, self.head = nn.Linear(4, 6), nn.Linear(6, 2)
+        self.frequencies: Tensor
         self.register_buffer("frequencies", torch.rand(6))
         self.device = device
 
