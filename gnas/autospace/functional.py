@@ -51,6 +51,10 @@ _VIEWS = frozenset(
 """Ops whose result may share memory with their first argument."""
 
 
+_SCATTERS = {"slice": ATEN.slice_scatter.default, "select": ATEN.select_scatter.default}
+"""What puts a value into the place of a view."""
+
+
 def op_name(node: fx.Node) -> str:
     """`conv2d` for `aten.conv2d.default`, `getitem` for Python's; empty for what is no call."""
     if node.op != "call_function":
@@ -81,13 +85,56 @@ def without_writes(graph: fx.Graph, buffers: frozenset[str]) -> bool:
         if written.name in buffers and not node.users and name == "add_":
             graph.erase_node(node)
             continue
-        functional = _counterpart(node, name)
-        later = {user for user in written.users if order[user] > order[node]}
-        if functional is None or written.op == "placeholder" or _shared(written, node, roots, order):
+        views = _views_of(written)
+        whole = [written, *(view.args[0] for view in views)]
+        later = [{user for user in value.users if order.get(user, 0) > order[node]} for value in whole]
+        if (
+            whole[-1].op == "placeholder"
+            or _shared(whole, node, roots, order)
+            or not _made_functional(graph, node, name)
+        ):
             return False
-        node.target = functional
-        for user in later:
-            user.replace_input_with(written, node)
+        value = node
+        for old, users, view in zip(whole, later, [None, *views], strict=True):
+            if view is not None:
+                value = _written_back(graph, view, value)
+                order[value], roots[value] = order[node], roots[node]
+                roots[node].add(value)
+            for user in users:
+                user.replace_input_with(old, value)
+    return True
+
+
+def _views_of(node: fx.Node) -> list[fx.Node]:
+    """The slices that a value is of another, innermost first."""
+    found = []
+    while op_name(node) in _SCATTERS:
+        found.append(node)
+        node = node.args[0]  # type: ignore[assignment]
+    return found
+
+
+def _written_back(graph: fx.Graph, view: fx.Node, value: fx.Node) -> fx.Node:
+    """What a view was taken of, with a new value in the place of the view."""
+    scatter = _SCATTERS[op_name(view)]
+    with graph.inserting_after(value):
+        return _made(graph, value, scatter, view.args[0], value, *view.args[1:], **view.kwargs)
+
+
+def _made_functional(graph: fx.Graph, node: fx.Node, name: str) -> bool:
+    """Turn a call that writes into one that returns the written value; whether there is one."""
+    if name == "copy_":
+        written, source = node.args[:2]
+        if not isinstance(source, fx.Node):
+            return False
+        with graph.inserting_before(node):
+            cast = _made(graph, node, ATEN.to.dtype, source, node.meta["val"].dtype)
+        node.target, node.args, node.kwargs = ATEN.expand_as.default, (cast, written), {}
+        return True
+    functional = _counterpart(node, name)
+    if functional is None:
+        return False
+    node.target = functional
     return True
 
 
@@ -100,7 +147,7 @@ def _counterpart(node: fx.Node, name: str) -> Any:
     overload: str = getattr(node.target, "_overloadname", "")
     if name == "bernoulli_" and overload == "float":
         return ATEN.bernoulli.p
-    if name == "copy_" or packet is None:
+    if packet is None:
         return None
     wanted = [str(a.type) for a in node.target._schema.arguments]  # type: ignore[union-attr]
     named = getattr(packet, overload, None)
@@ -127,17 +174,19 @@ def _roots(graph: fx.Graph) -> dict[fx.Node, set[fx.Node]]:
     return family
 
 
-def _shared(written: fx.Node, write: fx.Node, families: dict[fx.Node, set[fx.Node]], order: dict[fx.Node, int]) -> bool:
-    """Whether another value with the same memory is read after the write."""
+def _shared(
+    whole: list[fx.Node], write: fx.Node, families: dict[fx.Node, set[fx.Node]], order: dict[fx.Node, int]
+) -> bool:
+    """Whether another value with the same memory than the written one and what it is a view of is read later."""
     now = order[write]
-    if any(n.op == "placeholder" for n in families[written]):
+    if any(n.op == "placeholder" for n in families[write]):
         return True
-    for other in families[written]:
-        if other in (written, write) or op_name(other).endswith("_"):
+    for other in families[write]:
+        if other in whole or other is write or op_name(other).endswith("_"):
             continue
-        if order[other] > now:
+        if order.get(other, 0) > now:
             continue
-        if any(order[user] > now for user in other.users):
+        if any(order.get(user, 0) > now for user in other.users):
             return True
     return False
 
@@ -197,9 +246,9 @@ def with_gradients(graph: fx.Graph) -> None:
         graph.erase_node(node)
 
 
-def _made(graph: fx.Graph, like: fx.Node, target: Any, *args: Any) -> fx.Node:
+def _made(graph: fx.Graph, like: fx.Node, target: Any, *args: Any, **kwargs: Any) -> fx.Node:
     """A call at the place of `like`, with its value worked out on the fake tensors of its operands."""
-    made = graph.call_function(target, args)
+    made = graph.call_function(target, args, kwargs)
     made.meta = dict(like.meta)
-    made.meta["val"] = target(*fx.map_arg(args, lambda n: n.meta["val"]))
+    made.meta["val"] = target(*fx.map_arg(args, lambda n: n.meta["val"]), **fx.map_arg(kwargs, lambda n: n.meta["val"]))
     return made

@@ -79,7 +79,7 @@ def importance(tensors: Mapping[str, Tensor], dimensions: Dimensions, classes: C
     scores = np.zeros(len(classes.frozen))
     for name, dims in dimensions.tensors.items():
         tensor = tensors[name]
-        if tensor.dim() < 2 or tensor.is_meta:
+        if tensor.dim() < 2 or tensor.is_meta or not (tensor.is_floating_point() or tensor.is_complex()):
             continue
         squares = tensor.detach().abs().double().square()
         squares = squares / squares.mean().clamp_min(1e-30)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import count
@@ -29,8 +29,9 @@ class Island:
         reason: Why it could not be traced.
         number: What stands for it in a graph.
         in_spec: Structure of its `(args, kwargs)`, tensors and others.
-        fixed: Its flat inputs that are no tensors; None at the places of tensors.
+        fixed: Its flat inputs that are no tensors, by position; the others are tensors.
         out_spec: Structure of what it returns.
+        out_fixed: What it returns that is no tensor, by position.
         shapes: Shapes and types of its flat outputs on the example.
         rows: Size of the first dimension of its first tensor input on the example.
     """
@@ -40,8 +41,9 @@ class Island:
     reason: str
     number: int
     in_spec: TreeSpec
-    fixed: list[Any]
+    fixed: Mapping[int, Any]
     out_spec: TreeSpec
+    out_fixed: Mapping[int, Any]
     shapes: list[tuple[tuple[int, ...], torch.dtype]]
     rows: int
 
@@ -52,12 +54,16 @@ class Island:
 
     def call(self, tensors: Iterable[Tensor]) -> list[Tensor]:
         """Run the module on its tensor inputs; its flat outputs."""
-        given = iter(tensors)
-        flat = [next(given) if value is None else value for value in self.fixed]
-        args, kwargs = tree_unflatten(flat, self.in_spec)
+        args, kwargs = tree_unflatten(_merged(tensors, self.fixed, self.in_spec), self.in_spec)
         return [
             t for t in tree_flatten(type(self.module).forward(self.module, *args, **kwargs))[0] if isinstance(t, Tensor)
         ]
+
+
+def _merged(tensors: Iterable[Tensor], fixed: Mapping[int, Any], spec: TreeSpec) -> list[Any]:
+    """Flat values of a structure: what is fixed at its places, tensors at the others."""
+    given = iter(tensors)
+    return [fixed[i] if i in fixed else next(given) for i in range(spec.num_leaves)]
 
 
 def island_of(number: int) -> Island:
@@ -96,7 +102,7 @@ def _replaced(island: Island) -> Iterator[None]:
     def forward(*args: Any, **kwargs: Any) -> Any:
         flat = tree_flatten((args, kwargs))[0]
         results = torch.ops.gnas.island([t for t in flat if isinstance(t, Tensor)], island.number)
-        return tree_unflatten(list(results), island.out_spec)
+        return tree_unflatten(_merged(results, island.out_fixed, island.out_spec), island.out_spec)
 
     island.module.forward = forward
     try:
@@ -175,8 +181,9 @@ def _island(
         reason=reason,
         number=next(_numbers),
         in_spec=in_spec,
-        fixed=[None if isinstance(v, Tensor) else v for v in flat],
+        fixed={i: v for i, v in enumerate(flat) if not isinstance(v, Tensor)},
         out_spec=out_spec,
+        out_fixed={i: v for i, v in enumerate(out) if not isinstance(v, Tensor)},
         shapes=[(tuple(t.shape), t.dtype) for t in out if isinstance(t, Tensor)],
         rows=first.shape[0] if first is not None else -1,
     )

@@ -82,3 +82,30 @@ def test_complex_writes_have_gradients() -> None:
     x = torch.randn(3, 8)
     torch.testing.assert_close(module(x), model(x))
     module(x).square().sum().backward()
+
+
+def nested(x: Tensor) -> Tensor:
+    x = x * 1
+    x[1:, 2:][:, 0] = x[:-1, 0]
+    x[0].mul_(3)
+    x[:, 1:3].copy_(torch.ones(1))
+    return x
+
+
+def shared_view(x: Tensor) -> Tensor:
+    x = x * 1
+    row = x[0]
+    x[:, 1] = 5.0
+    return x + row
+
+
+@pytest.mark.parametrize("write", [nested, shared_view])
+def test_writes_to_parts(write: Callable[[Tensor], Tensor]) -> None:
+    model = Writing(write)
+    x = torch.randn(3, 4)
+    space = space_from_model(model, (x,))
+    module = space.build(space.full())
+    torch.testing.assert_close(module(x), model(x))
+    module(x).square().sum().backward()
+    model(x).square().sum().backward()
+    torch.testing.assert_close(module.get_parameter("linear.weight").grad, model.linear.weight.grad)

@@ -32,6 +32,28 @@ class Deep(nn.Module):
         return self.last(torch.relu(a) + b)
 
 
+class Optional(nn.Module):
+    """A module that cannot be traced, with an argument and a result that are None."""
+
+    class Inner(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.linear = nn.Linear(8, 8)
+
+        def forward(self, mask: Tensor | None, x: Tensor, *, factor: float = 1.0) -> Any:
+            y = self.linear(x) if float(x.sum()) > 0 else x
+            return (y if mask is None else y * mask) * factor, mask
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.inner, self.last = nn.Linear(4, 8), self.Inner(), nn.Linear(8, 2)
+
+    def forward(self, x: Tensor) -> Any:
+        y, mask = self.inner(None, self.first(x), factor=2.0)
+        assert mask is None
+        return self.last(y)
+
+
 def test_the_smallest_part_is_opaque() -> None:
     traced = trace(Deep(), (torch.randn(2, 4),))
     assert list(traced.islands) == ["outer.inner"]
@@ -54,3 +76,12 @@ def test_an_island_can_be_dropped_with_its_branch() -> None:
     dropped = [a for a in (space.sample(rng) for _ in range(12)) if not any("island" in n.op for n in a.nodes)]
     assert dropped
     assert not any("inner" in n for n, _ in space.build(dropped[0]).named_parameters())
+
+
+def test_arguments_and_results_that_are_none() -> None:
+    model = Optional()
+    space = space_from_model(model, (torch.randn(2, 4),))
+    module = space.build(space.full()).eval()
+    x = torch.randn(3, 4)
+    torch.testing.assert_close(module(x), model(x))
+    assert verify(space, space.smallest()) < 1e-5
