@@ -5,9 +5,9 @@ from __future__ import annotations
 from math import prod
 
 from gnas.architecture import INPUT, Architecture, Node, Value
+from gnas.auto.words import amount
 from gnas.autospace import AutoSpace
 from gnas.autospace.coverage import Coverage
-from gnas.report.text import cost
 from gnas.space.draw import draw_svg
 
 MOST_SEGMENTS = 600
@@ -44,7 +44,7 @@ def _shown(node: Node, kinds: dict[str, str], space: AutoSpace) -> Node:
     if node.name:
         params.append(("in", _short(node.name)))
     if own:
-        params.append(("with", f"{cost('n_params', _elements(own))} parameters"))
+        params.append(("with", f"{amount(_elements(own))} parameters"))
     return Node(kind, tuple(params), node.inputs, node.name, node.ordered)
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from gnas.report.text import cost
+
 _LONGEST_COUNT = 24
+_FEW = 1000
 
 
 def size_of_space(count: int) -> str:
@@ -12,6 +15,11 @@ def size_of_space(count: int) -> str:
         return exact
     digits = str(count)
     return f"about {digits[0]}.{digits[1]}·10^{len(digits) - 1}"
+
+
+def amount(n: int) -> str:
+    """A number of parameters: `5`, `1.2 k`, `25.6 M`."""
+    return f"{n}" if n < _FEW else cost("n_params", n)
 
 
 def share(part: float, whole: float) -> str:

@@ -304,8 +304,10 @@ def _fold_lifted(graph: fx.Graph, constants: set[str]) -> None:
 
 
 def _untraceable(model: nn.Module, error: Exception) -> SpaceError:
+    by_data = "DataDependent" in type(error).__name__
+    why = "it branches on values of its tensors" if by_data else f"{type(error).__name__}: {_first_line(error)}"
     return SpaceError(
-        f"the model cannot be traced ({type(error).__name__}: {_first_line(error)})",
+        f"the model cannot be traced ({why})",
         place=_user_frame(error) or type(model).__name__,
         accepted="a forward whose Python branches depend on shapes and settings, not on values of tensors",
         remedy="put that branch into a submodule of its own, which then stays as it is, or use torch.where",
@@ -324,7 +326,7 @@ def _user_frame(error: BaseException) -> str:
             part in frame.filename for part in ("/torch/", "/sympy/", "<frozen", "/contextlib.py", "/inspect.py")
         )
         if not library and not frame.filename.startswith(ours):
-            return f"{frame.filename}:{frame.lineno} in {frame.name}: {frame.line}"
+            return f"{frame.filename}:{frame.lineno} in {frame.name}: {(frame.line or '').rstrip(':')}"
     return ""
 
 

@@ -81,7 +81,7 @@ def _units(cover: Coverage) -> str:
 
 
 def _unit(unit: UnitCover) -> str:
-    with_it = f", {cost('n_params', unit.n_params)} parameters" if unit.n_params else ""
+    with_it = f", {words.amount(unit.n_params)} parameters" if unit.n_params else ""
     return f"{unit.name}{f'  ({unit.source})' if unit.source else ''}{with_it}"
 
 
@@ -91,7 +91,7 @@ def _widths(cover: Coverage) -> str:
 
 def _still(cover: Coverage) -> str:
     rows = [
-        f"{s.module or 'the model'}: {cost('n_params', s.n_params)} parameters "
+        f"{s.module or 'the model'}: {words.amount(s.n_params)} parameters "
         f"({words.share(s.n_params, cover.n_params)}); {shorten('; '.join(s.reasons), 300)}"
         for s in cover.still
     ]
