@@ -16,7 +16,7 @@ from gnas.predictors.sparse import SparseProcess
 from gnas.predictors.views import View
 from gnas.space.protocol import Codes
 
-STEPS = 12
+STEPS = 6
 """L-BFGS steps of each process: a few more change nothing, and there are several."""
 
 VIEWS = (View(spread=1.0), View(relevance=1.0), View(spread=1.0, relevance=1.0))
