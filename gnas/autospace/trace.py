@@ -73,7 +73,7 @@ def trace(model: nn.Module, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any
         persistent=persistent,
         islands=islands,
         example=example,
-        notes=tuple(notes),
+        notes=tuple(dict.fromkeys(notes)),
         name=type(model).__name__,
     )
 
@@ -171,7 +171,26 @@ def _program(
             found.update({island.name: island for island in failing})
             notes.extend(f"{i.name} ({i.kind}) could not be traced and stays as it is: {i.reason}" for i in failing)
             return _program(model, example, training, found, notes)
+    notes.extend(_fixed_rows(exported, example, training))
     return _read(model, exported, training)
+
+
+def _fixed_rows(exported: ExportedProgram, example: tuple[Any, Kwargs], training: bool) -> Iterator[str]:
+    """What to tell of inputs whose first dimension (of edges: the second) tracing found to be the example's alone."""
+    flat = tree_flatten(example)[0]
+    rows = _rows(flat)
+    values = {n.name: n.meta.get("val") for n in exported.graph.nodes if n.op == "placeholder"}
+    given = [s.arg for s in exported.graph_signature.input_specs if s.kind is InputKind.USER_INPUT]
+    for argument, tensor in zip(given, flat, strict=True):
+        for axis in _dynamic(tensor, rows) or ():
+            value, size = values.get(argument.name), tensor.shape[axis]
+            if isinstance(value, Tensor) and _is_fixed(value.shape[axis]) and size > 1:
+                mode = "training" if training else "evaluation"
+                yield f"{argument.name}: the model fixes its size {size} in {mode}; other sizes do not run"
+
+
+def _is_fixed(size: Any) -> bool:
+    return isinstance(size, int) or bool(size.node.expr.is_number)
 
 
 def _exports(model: nn.Module, args: tuple[Any, ...], kwargs: Kwargs) -> str | None:
@@ -186,10 +205,14 @@ def _exports(model: nn.Module, args: tuple[Any, ...], kwargs: Kwargs) -> str | N
 def _export(model: nn.Module, args: tuple[Any, ...], kwargs: Kwargs) -> ExportedProgram:
     bound = inspect.signature(model.forward).bind(*args, **kwargs).arguments
     tensors = [t for t in tree_flatten((args, kwargs))[0] if isinstance(t, Tensor)]
-    rows = {t.shape[0] for t in tensors if t.dim() > 1 and t.is_floating_point()}
+    rows = _rows(tensors)
     dynamic = {name: tree_map(lambda t: _dynamic(t, rows), value) for name, value in bound.items()}
     with _quiet():
         return torch.export.export(model, args, kwargs, dynamic_shapes=dynamic, strict=False)
+
+
+def _rows(values: list[Any]) -> set[int]:
+    return {t.shape[0] for t in values if isinstance(t, Tensor) and t.dim() > 1 and t.is_floating_point()}
 
 
 def _dynamic(value: Any, rows: set[int]) -> dict[int, Any] | None:

@@ -185,6 +185,22 @@ def test_what_training_cannot_trace_is_opaque_in_both_modes() -> None:
     assert len(tree_flatten(traced.notes)[0]) == 1
 
 
+def test_a_fixed_batch_is_told() -> None:
+    class Fixed(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.linear, self.offset = nn.Linear(3, 2), nn.Parameter(torch.ones(4, 2))
+
+        def forward(self, x: Tensor) -> Any:
+            return self.linear(x) + self.offset
+
+    traced = trace(Fixed(), (torch.ones(4, 3),))
+    assert [note.partition(";")[0] for note in traced.notes] == [
+        "x: the model fixes its size 4 in evaluation",
+        "x: the model fixes its size 4 in training",
+    ]
+
+
 def test_an_input_by_the_name_of_a_builtin() -> None:
     """`nn.Sequential` calls its input `input`, which a graph does not allow."""
     traced = trace(nn.Sequential(nn.Linear(3, 2)), (torch.ones(2, 3),))
