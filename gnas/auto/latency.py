@@ -17,6 +17,8 @@ from gnas.hardware.onnx import fast_onnx
 from gnas.hardware.pairing import Schedule, calibrate, median_interval, paired_ratios, thread_clock
 
 _SCHEDULE = Schedule(rounds=31, seconds=2.0, warmup=2)
+CAREFUL = Schedule(rounds=101, seconds=4.0, warmup=5)
+"""For what is written down of a finished sub-network."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +39,14 @@ class Latency:
     runtime: str
 
 
-def latency(network: nn.Module, whole: nn.Module, example: Example) -> Latency:
+def latency(network: nn.Module, whole: nn.Module, example: Example, schedule: Schedule = _SCHEDULE) -> Latency:
     """Times a sub-network beside the whole model on the example; both take the same inputs."""
     clock = thread_clock()
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
         ours, theirs, runtime = _calls(network, whole, example)
-        ratios = median_interval(paired_ratios(ours, theirs, clock, _SCHEDULE))
+        ratios = median_interval(paired_ratios(ours, theirs, clock, schedule))
         milliseconds = 1e3 * calibrate(theirs, clock, rounds=3, blocks=3)
     finally:
         torch.set_num_threads(threads)

@@ -117,7 +117,7 @@ def exported_outcome(reduction: Reduction, made: Shrunk, report: Exported, timed
         folder=report.folder.name,
         files=report.files,
         differences=dict(report.differences),
-        warnings=report.warnings,
+        warnings=(*report.warnings, *filter(None, [reduction.missed(timed.share, timed.whole_ms)])),
         zero_error=float(certificate["zero_equivalence"]["error"]),
         shapes_proved=tuple(mode for mode, found in certificate["shapes"].items() if found["proved"]),
         runtime=timed.runtime,

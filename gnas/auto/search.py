@@ -15,7 +15,7 @@ from torch import nn
 
 from gnas.auto.analysis import Analysis
 from gnas.auto.export import export_subnetwork
-from gnas.auto.latency import latency
+from gnas.auto.latency import CAREFUL, latency
 from gnas.auto.reduction import Reduction
 from gnas.auto.replay import Replay, checked
 from gnas.auto.results import Outcome, Point, Results, exported_outcome
@@ -148,7 +148,7 @@ def _exported(
 ) -> Outcome:
     told(f"{reduction}: writing {folder}")
     network: Any = made.module
-    timed = latency(network, analysis.space.build(analysis.space.full()).eval(), analysis.example)
+    timed = latency(network, analysis.space.build(analysis.space.full()).eval(), analysis.example, CAREFUL)
     costs = {**made.costs, "latency_share": timed.share}
     score = task.sign * made.score
     facts = {
