@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from torch import nn
+
 from gnas.autospace.costs import MACS, N_PARAMS
 from gnas.autospace.from_model import AutoSpace
 from gnas.autospace.gated import GatedNetwork
@@ -49,8 +51,8 @@ class CountedBudget:
         return bool(found[self.cost][0] <= self.number(space))
 
 
-def budget_of(reduce: Mapping[str, float], timed: tuple[tuple[Any, ...], dict[str, Any]]) -> Budget:
-    """The budget that a user asked for; latency is measured on the arguments `timed`.
+def budget_of(reduce: Mapping[str, float], model: nn.Module, timed: tuple[tuple[Any, ...], dict[str, Any]]) -> Budget:
+    """The budget that a user asked for; latency is measured beside `model`'s on the arguments `timed`.
 
     Raises:
         SpaceError: Not one of the known budgets, or a limit that none can keep.
@@ -72,4 +74,4 @@ def budget_of(reduce: Mapping[str, float], timed: tuple[tuple[Any, ...], dict[st
         return CountedBudget(cost, limit)
     from gnas.autospace.latency import LatencyBudget
 
-    return LatencyBudget(limit, absolute=cost == "latency_ms", example=timed)
+    return LatencyBudget(limit, absolute=cost == "latency_ms", model=model, example=timed)

@@ -75,7 +75,7 @@ def shrink(
     if epochs < 3:
         raise SpaceError("too few epochs to find what is redundant", place="epochs", value=epochs, accepted="3 or more")
     timed_args, timed_kwargs = (args, kwargs or {}) if timed is None else timed
-    budget = budget_of(reduce, (tuple(timed_args), dict(timed_kwargs)))
+    budget = budget_of(reduce, model, (tuple(timed_args), dict(timed_kwargs)))
     space = space_from_model(model, args, kwargs)
     gated = GatedNetwork(space.structure)
     job = Job(space, gated, train, evaluate, budget, epochs, seed)

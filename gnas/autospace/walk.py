@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
@@ -16,6 +17,10 @@ from gnas.errors import SpaceError
 
 _STEPS = 16
 """A width shrinks by this part of the whole width at a time."""
+_TAKES_MORE = 1.5
+"""A change that saves so many times what it saved when its importance was told takes other parts with it."""
+_FAR_BELOW = 0.85
+"""A change to less than this part of the goal leaves a gap that smaller changes need not leave."""
 
 
 Cost = Mapping[str, float]
@@ -71,13 +76,14 @@ def whole(space: AutoSpace) -> Rows:
 
 
 def walk(
-    space: AutoSpace, start: Rows, importance: Importance, cost: Cost, *, least: float = 0.0
+    space: AutoSpace, start: Rows, importance: Importance, cost: Cost, *, least: float = 0.0, goal: float = 0.0
 ) -> Iterator[tuple[Rows, float]]:
     """Ever smaller sub-networks with their costs, `start` first.
 
     Each step takes the change of least importance for each unit of cost saved, among one unit dropped, one bypass taken
     and one width made a step smaller; none leads to a dead output. Units nest: what a change saves is counted on what
-    is there, so that a block inside of a dropped one saves nothing any more.
+    is there, so that a block inside of a dropped one saves nothing any more. The last operand of a join takes the join
+    with it; such changes come after all others.
 
     Args:
         space: The space.
@@ -85,29 +91,42 @@ def walk(
         importance: What is lost with each choice.
         cost: What is to be saved.
         least: Part of each width of `start` that is left at least.
+        goal: Where the walk is to lead: changes that go far below it come after all others.
     """
-    open_units = np.array(space.decisions.open, dtype=np.intp)
-    sizes = np.array([group.size for group in space.groups], dtype=np.int64)
-    steps = np.maximum(1, sizes // _STEPS)
-    floor = np.maximum(1, np.ceil(start.widths[0] * least)).astype(np.int64)
     sums = [np.concatenate([[0.0], np.cumsum(channels)]) for channels in importance.channels]
+    sizes = np.array([group.size for group in space.groups], dtype=np.int64)
+    floor = np.maximum(1, np.ceil(start.widths[0] * least)).astype(np.int64)
+    options = _Options(np.array(space.decisions.open, dtype=np.intp), np.maximum(1, sizes // _STEPS), floor)
     now, spent = start, float(_cost(space, start, cost)[0])
+    known = np.full(len(space.units) + len(space.bypasses), np.nan)
     yield now, spent
     while True:
-        moves, lost = _moves(now, importance, sums, open_units, steps, floor)
+        moves, lost, part = _moves(now, importance, sums, options)
         if not len(lost):
             return
         valid = space.liveness.valid(moves.units)
-        moves, lost = moves[valid], lost[valid]
+        moves, lost, part = moves[valid], lost[valid], part[valid]
         costs = _cost(space, moves, cost)
         saved = spent - costs
         useful = saved > 0
         if not useful.any():
             return
+        known = _first(known, part, saved)
+        # What now takes more with it than when its importance was told waits until nothing else is left.
+        stale = (part >= 0) & (saved > _TAKES_MORE * known[part])
+        stale |= costs < _FAR_BELOW * goal
         rate = np.where(useful, lost / np.where(useful, saved, 1.0), np.inf)
-        best = int(np.argmin(rate))
+        best = int(np.lexsort((rate, stale | ~useful))[0])
         now, spent = moves[best : best + 1], float(costs[best])
         yield now, spent
+
+
+def _first(known: Column, part: NDArray[np.intp], saved: Column) -> Column:
+    """Savings of units and bypasses when they were first met, `(unit + bypass,)`."""
+    new = (part >= 0) & np.isnan(known[part])
+    found = known.copy()
+    found[part[new]] = saved[new]
+    return found
 
 
 def reach(space: AutoSpace, start: Rows, importance: Importance, cost: Cost, limit: float, least: float = 0.0) -> Rows:
@@ -118,9 +137,11 @@ def reach(space: AutoSpace, start: Rows, importance: Importance, cost: Cost, lim
     """
     spent = np.inf
     for part in dict.fromkeys((least, 0.0)):
-        for row, spent in walk(space, start, importance, cost, least=part):
+        for row, spent in walk(space, start, importance, cost, least=part, goal=limit):
             if spent <= limit:
-                return refilled(space, start, row, importance, cost, limit)
+                # The last step of a walk may be a large one that leaves much of the limit.
+                grown = itertools.takewhile(lambda r: r[1] <= limit, regrow(space, start, row, importance, cost))
+                return list(grown)[-1][0]
     raise SpaceError(
         "the model cannot be made that small",
         place=" and ".join(cost),
@@ -129,29 +150,32 @@ def reach(space: AutoSpace, start: Rows, importance: Importance, cost: Cost, lim
     )
 
 
-def refilled(space: AutoSpace, start: Rows, row: Rows, importance: Importance, cost: Cost, limit: float) -> Rows:
-    """The row with widths given back where the limit allows, the most important for each unit of cost first.
+def regrow(
+    space: AutoSpace, start: Rows, row: Rows, importance: Importance, cost: Cost
+) -> Iterator[tuple[Rows, float]]:
+    """Ever wider sub-networks with their costs, `row` first, until widths are those of `start`.
 
-    The last step of a walk may be a large one that leaves much of the limit.
+    Each step gives back the channels that are most important for each unit of cost.
     """
     sizes = np.array([group.size for group in space.groups], dtype=np.int64)
     steps = np.maximum(1, sizes // _STEPS)
     sums = [np.concatenate([[0.0], np.cumsum(channels)]) for channels in importance.channels]
     now, spent = row, float(_cost(space, row, cost)[0])
     while True:
+        yield now, spent
         after = np.minimum(now.widths[0] + steps, start.widths[0])
         groups = np.flatnonzero(after > now.widths[0])
         if not len(groups):
-            return now
+            return
         rows = now.repeated(len(groups))
         rows.widths[np.arange(len(groups)), groups] = after[groups]
         costs = _cost(space, rows, cost)
         gained = np.array([sums[g][after[g]] - sums[g][now.widths[0, g]] for g in groups.tolist()])
         # What costs nothing more is in no use: its part of the model was dropped.
-        fits = (costs <= limit) & (costs > spent)
-        if not fits.any():
-            return now
-        best = int(np.argmax(np.where(fits, gained / np.where(fits, costs - spent, 1.0), -np.inf)))
+        used = costs > spent
+        if not used.any():
+            return
+        best = int(np.argmax(np.where(used, gained / np.where(used, costs - spent, 1.0), -np.inf)))
         now, spent = rows[best : best + 1], float(costs[best])
 
 
@@ -161,25 +185,30 @@ def _cost(space: AutoSpace, rows: Rows, cost: Cost) -> Column:
     return total
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Options:
+    """What may change: units that are choices, steps of widths `(group,)`, least widths `(group,)`."""
+
+    units: NDArray[np.intp]
+    steps: NDArray[np.int64]
+    floor: NDArray[np.int64]
+
+
 def _moves(
-    now: Rows,
-    importance: Importance,
-    sums: list[Column],
-    open_units: NDArray[np.intp],
-    steps: NDArray[np.int64],
-    floor: NDArray[np.int64],
-) -> tuple[Rows, Column]:
-    """All changes of one row, and what each loses."""
-    units = open_units[now.units[0, open_units]]
+    now: Rows, importance: Importance, sums: list[Column], options: _Options
+) -> tuple[Rows, Column, NDArray[np.intp]]:
+    """All changes of one row, what each loses, and which unit, or bypass after all units, it is; −1 for a width."""
+    units = options.units[now.units[0, options.units]]
     bypasses = np.flatnonzero(~now.bypasses[0])
-    after = np.maximum(now.widths[0] - steps, floor)
+    after = np.maximum(now.widths[0] - options.steps, options.floor)
     groups = np.flatnonzero(after < now.widths[0])
     rows = now.repeated(len(units) + len(bypasses) + len(groups))
     rows.units[np.arange(len(units)), units] = False
     rows.bypasses[len(units) + np.arange(len(bypasses)), bypasses] = True
     rows.widths[len(units) + len(bypasses) + np.arange(len(groups)), groups] = after[groups]
     narrowed = [sums[g][now.widths[0, g]] - sums[g][after[g]] for g in groups.tolist()]
-    return rows, np.concatenate([importance.units[units], importance.bypasses[bypasses], narrowed])
+    part = np.concatenate([units, now.units.shape[1] + bypasses, np.full(len(groups), -1)]).astype(np.intp)
+    return rows, np.concatenate([importance.units[units], importance.bypasses[bypasses], narrowed]), part
 
 
 def ranked(structure: Structure, channels: Column, rows: Rows) -> Structure:
