@@ -29,6 +29,7 @@ from gnas.autospace.functional import op_name, restore_batch_norm, with_gradient
 from gnas.autospace.islands import Island, islands_in, opaque
 from gnas.autospace.program import Program, Traced
 from gnas.autospace.regions import whole_graph
+from gnas.autospace.whole_numbers import Scope, scope_of, symbolic
 from gnas.errors import SpaceError
 
 Kwargs = dict[str, Any]
@@ -207,8 +208,16 @@ def _export(model: nn.Module, args: tuple[Any, ...], kwargs: Kwargs) -> Exported
     tensors = [t for t in tree_flatten((args, kwargs))[0] if isinstance(t, Tensor)]
     rows = _rows(tensors)
     dynamic = {name: tree_map(lambda t: _dynamic(t, rows), value) for name, value in bound.items()}
-    with _quiet():
-        return torch.export.export(model, args, kwargs, dynamic_shapes=dynamic, strict=False)
+    scopes: list[Scope] = []
+    while True:
+        try:
+            with _quiet(), symbolic(scopes):
+                return torch.export.export(model, args, kwargs, dynamic_shapes=dynamic, strict=False)
+        except Exception as error:
+            scope = scope_of(error)
+            if scope is None:
+                raise
+            scopes.append(scope)
 
 
 def _rows(values: list[Any]) -> set[int]:
