@@ -20,8 +20,15 @@ def _per_channel(d: Dimensions, node: fx.Node, positions: tuple[int, ...]) -> No
 
 @rule("batch_norm", "instance_norm")
 def batch_norm(d: Dimensions, node: fx.Node) -> None:
-    """`(x, weight, bias, running mean, running variance, …)`: one of each a channel (dimension 1)."""
+    """`(x, weight, bias, running mean, running variance, by statistics of x, …)`: one of each a channel (dimension 1).
+
+    Where statistics are those of `x`, the dimensions that they are taken over stay whole.
+    """
     _per_channel(d, node, (1, 2, 3, 4))
+    if argument(node, 5, "training", True):
+        for i, atoms in enumerate(d.dims(node)):
+            if i != 1:
+                d.keep(atoms)
 
 
 @rule("layer_norm", "native_layer_norm")

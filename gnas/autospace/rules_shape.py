@@ -55,6 +55,13 @@ def view(d: Dimensions, node: fx.Node) -> None:
     d.set(node, out)
 
 
+@rule("view_as", "reshape_as")
+def view_as(d: Dimensions, node: fx.Node) -> None:
+    """Reshaping to what another tensor is: both have the same channels."""
+    view(d, node)
+    d.set(node, [d.tie(a, b) for a, b in zip(d.dims(node), d.dims(node.args[1]), strict=True)])
+
+
 def _run(
     d: Dimensions,
     given: list[Atoms | None],

@@ -45,6 +45,7 @@ OPS: dict[str, tuple[Callable[[Tensor], Tensor], int]] = {
     "glu": (F.glu, 4),
     "chunk": (lambda x: x.chunk(2, 1)[0] * x.chunk(2, 1)[1], 4),
     "transpose and flip back": (lambda x: x.t().contiguous().t(), 8),
+    "reshaped like another": (lambda x: x.reshape_as(x * 2), 8),
     "centred": (lambda x: x - x.mean(1, keepdim=True), 8),
     "standardised": (lambda x: x / (x.std(1, keepdim=True, unbiased=False) + 1e-3), 8),
     "normalised": (lambda x: F.normalize(x, dim=1), 8),
@@ -166,6 +167,24 @@ def test_hidden_units_of_a_cell(cell: type[nn.Module]) -> None:
     space = space_from_model(Steps(), (torch.randn(2, 3, 3),))
     (group,) = widths(space)
     assert halved(space, group)["cell.weight_hh"][1] == 3
+
+
+def test_standardised_weights_keep_what_their_statistics_are_of() -> None:
+    """As in networks without normalisation layers: each row of a weight by its own mean and variance."""
+
+    class Standardised(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first, self.second, self.last = nn.Linear(4, 8), nn.Linear(8, 6), nn.Linear(6, 2)
+
+        def forward(self, x: Tensor) -> Any:
+            rows = self.second.weight[None]
+            weight = F.batch_norm(rows, None, None, training=True)[0]
+            return self.last(F.linear(F.relu(self.first(x)), weight, self.second.bias))
+
+    space = space_from_model(Standardised(), (torch.randn(3, 4),))
+    assert widths(space) == {"second": 6}
+    halved(space, "second")
 
 
 def test_unused_weights_are_no_choice() -> None:
