@@ -22,7 +22,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from real import TASKS, Task
+from real import SUPERNETS, TASKS, Task
 from real.latency import latency_ratio
 from real.rivals import n_params, random_row, uniform_row
 from real.task import evaluate, train
@@ -80,7 +80,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     torch.set_num_threads(1)
     outcomes = _kept(options.out)
     for name in options.tasks.split(","):
-        task = TASKS[name](options.data)
+        task = {**TASKS, **SUPERNETS}[name](options.data)
         for seed in range(options.seeds):
             if not any((outcome.task, outcome.seed) == (task.name, seed) for outcome in outcomes):
                 new = run(task, seed, options.reduce, options.draws, options.ways.split(","))
@@ -96,7 +96,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder with imaging/, sensors/, molecules/")
-    parser.add_argument("--tasks", default=",".join(TASKS))
+    names = ", ".join((*TASKS, *SUPERNETS))
+    parser.add_argument("--tasks", default=",".join(TASKS), help=f"of {names}")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--draws", type=int, default=3, help="random sub-networks a seed")
     parser.add_argument("--ways", default=",".join(WAYS), help="of making smaller")

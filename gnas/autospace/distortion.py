@@ -14,9 +14,9 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_flatten
 
-from gnas.autospace.cut import Removal
+from gnas.autospace.cut import Mask, Removal
+from gnas.autospace.from_model import AutoSpace
 from gnas.autospace.gated import Column, GatedNetwork
-from gnas.autospace.job import scores_by_group
 from gnas.autospace.structure import Structure
 from gnas.autospace.walk import Importance, Rows
 
@@ -69,13 +69,16 @@ class Distortion:
         return found
 
 
-def measured(structure: Structure, rows: Rows, channels: Column, distortion: Distortion) -> Importance:
+def measured(
+    structure: Structure, rows: Rows, scores: Importance, promising: tuple[Mask, Mask], distortion: Distortion
+) -> Importance:
     """Importance in terms of distortion.
 
     Args:
         structure: The model, channels in order.
         rows: The one row that is there now.
-        channels: Scores of classes, `(class,)`: they tell how what a width costs to lose spreads over its channels.
+        scores: From gradients: those of channels tell how what a width costs to lose spreads over its channels.
+        promising: Which units `(unit,)` and bypasses `(bypass,)` are measured; all others are kept and not taken.
         distortion: Measures.
     """
 
@@ -88,18 +91,38 @@ def measured(structure: Structure, rows: Rows, channels: Column, distortion: Dis
         return distortion.of(structure.removal(*chosen))  # type: ignore[arg-type]
 
     units = np.full(len(structure.depth.units), np.inf)
-    for k in np.flatnonzero(rows.units[0]):
+    for k in np.flatnonzero(rows.units[0] & promising[0]):
         units[k] = of(units=_changed(rows.units[0], k, False))
     bypasses = np.full(len(structure.depth.bypasses), np.inf)
-    for k in np.flatnonzero(~rows.bypasses[0]):
+    for k in np.flatnonzero(~rows.bypasses[0] & promising[1]):
         bypasses[k] = of(bypasses=_changed(rows.bypasses[0], k, True))
     spread = []
-    for k, scores in enumerate(scores_by_group(structure, channels)):
+    for k, own in enumerate(scores.channels):
         width = int(rows.widths[0, k])
         tries = sorted({max(1, round(width * part)) for part in _PARTS} - {width}, reverse=True)
         values = [of(widths=_changed(rows.widths[0], k, narrow)) for narrow in tries]
-        spread.append(_spread(scores, width, tries, values))
+        spread.append(_spread(own, width, tries, values))
     return Importance(tuple(spread), units, bypasses)
+
+
+def promising(space: AutoSpace, rows: Rows, scores: Importance, most: int) -> tuple[Mask, Mask]:
+    """Units and bypasses that lose least by their scores for what they save, at most `most` of both together.
+
+    What is saved is the sum of the shares of parameters, multiply-accumulates and ops.
+    """
+    n_units, n_bypasses = len(space.units), len(space.bypasses)
+    tried = rows.repeated(n_units + n_bypasses)
+    tried.units[np.arange(n_units), np.arange(n_units)] = False
+    tried.bypasses[n_units + np.arange(n_bypasses), np.arange(n_bypasses)] = True
+    now, after = (space.cost_table.of(r.units, r.bypasses, r.widths) for r in (rows, tried))
+    saved = sum((1.0 - after[name] / max(float(now[name][0]), 1.0) for name in now), np.zeros(len(tried.units)))
+    lost = np.concatenate([scores.units, scores.bypasses])
+    useful = (saved > 0) & space.liveness.valid(tried.units)
+    order = np.argsort(np.where(useful, lost / np.where(useful, saved, 1.0), np.inf), kind="stable")
+    chosen = np.zeros(len(saved), dtype=np.bool_)
+    chosen[order[:most]] = True
+    chosen &= useful
+    return chosen[:n_units], chosen[n_units:]
 
 
 def _changed(row: Any, place: int, value: Any) -> Any:

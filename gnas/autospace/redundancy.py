@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gnas.autospace.distortion import Distortion, measured
+from gnas.autospace.distortion import Distortion, measured, promising
 from gnas.autospace.gated import Column, Pull
 from gnas.autospace.job import Choice, Job, scores_by_group
 from gnas.autospace.walk import Importance, ranked, whole
@@ -57,6 +57,7 @@ class Redundancy:
         least: Part of each width that a round leaves at least.
         batches: How many of the last batches branches and widths are measured on (`Distortion`); 0 takes the squared
             gradients of their gates alone.
+        most: Branches and bypasses measured a round, those that promise most by their gradients.
 
     Source: scores over a period and progressive zeroing as in HESSO (Chen et al., arXiv 2409.09085). Deviations: a
         budget of costs instead of a number of groups, importance for each unit of cost saved, gates of joins.
@@ -67,6 +68,7 @@ class Redundancy:
     closing: float = 0.6
     least: float = 0.5
     batches: int = 2
+    most: int = 64
 
     def choose(self, job: Job) -> Choice:
         """See `Method`."""
@@ -83,7 +85,8 @@ class Redundancy:
             if self.batches:
                 now = choice.structure.removal(choice.rows.units[0], choice.rows.bypasses[0], choice.rows.widths[0])
                 distortion = Distortion(job.gated, now, list(job.gated.recent)[-self.batches :])
-                importance = measured(structure, choice.rows, classes, distortion)
+                chosen = promising(job.space, choice.rows, importance, self.most)
+                importance = measured(structure, choice.rows, importance, chosen, distortion)
             choice = Choice(structure, choice.rows)
             rows = job.budget.within(job.space, job.gated, choice, importance, (k + 1) / rounds, self.least)
             choice = Choice(structure, rows)

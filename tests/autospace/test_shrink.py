@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from gnas.autospace import AutoSpace, shrink, space_from_model
-from gnas.autospace.distortion import Distortion, measured
+from gnas.autospace.distortion import Distortion, measured, promising
 from gnas.autospace.gated import GatedNetwork, nothing
 from gnas.autospace.h2spg import H2SPG
 from gnas.autospace.job import Method
@@ -169,11 +169,14 @@ def test_distortion_is_that_of_outputs(trained: Net, space: AutoSpace) -> None:
 def test_measured_importance_sums_to_what_is_measured(space: AutoSpace) -> None:
     gated, x = GatedNetwork(space.structure), examples(2)[0]
     distortion = Distortion(gated, nothing(space.structure), [((x,), {})])
-    scores = np.linspace(1.0, 2.0, len(space.structure.classes.frozen))
-    rows = whole(space)
-    found = measured(space.structure, rows, scores, distortion)
-    for k, unit in enumerate(space.units):
-        assert found.units[k] == distortion.of(space.removal({unit.name: "drop"}))
+    rows, scores = whole(space), even(space)
+    scores.units[0] = 100.0
+    chosen = promising(space, rows, scores, 3)
+    assert chosen[0].tolist() == [False, True]
+    assert chosen[1].all()
+    found = measured(space.structure, rows, scores, chosen, distortion)
+    assert found.units[0] == np.inf
+    assert found.units[1] == distortion.of(space.removal({space.units[1].name: "drop"}))
     for group, channels in zip(space.groups, found.channels, strict=True):
         width = round(0.75 * group.size)
         assert channels[width:].sum() == pytest.approx(max(distortion.of(space.removal({group.name: width})), 1e-12))
