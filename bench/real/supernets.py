@@ -172,7 +172,7 @@ class Mixed(nn.Module):
         y = x + self.average(x) + self.most(x)
         for convolution in self.convolutions:
             y = y + convolution(x)
-        return y
+        return y  # type: ignore[no-any-return]
 
 
 class CellNode(nn.Module):
