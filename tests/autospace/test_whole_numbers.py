@@ -60,7 +60,7 @@ def test_int_still_does_what_it_did() -> None:
     scope: dict[str, Any] = {}
     with symbolic([scope]):
         kind: Any = scope["int"]
-        assert kind is Whole
+        assert scope["int"] is Whole
         assert (kind("7"), kind(2.5), kind("ff", 16), kind()) == (7, 2, 255, 0)
         assert kind(torch.tensor(3)) == 3
         assert isinstance(4, kind)
