@@ -17,6 +17,8 @@ from gnas.autospace.program import Traced
 from gnas.autospace.records import WidthGroup
 
 _LEVELS = 8
+_NESTED = 4
+"""How deep products of products are looked through."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,18 +98,39 @@ def importance(tensors: Mapping[str, Tensor], dimensions: Dimensions, classes: C
 
 
 def _signatures(dimensions: Dimensions, classes: Classes) -> NDArray[np.uint64]:
-    """A number for each class that tells in which dimensions of which values it appears, how often; 0 for nowhere."""
+    """A number for each class that tells in which dimensions of which values it appears, how often; 0 for nowhere.
+
+    A factor appears where its products do: two heads of which one makes channels of another value are not alike.
+    """
     rng = np.random.default_rng(0)
-    total = np.zeros(len(classes.frozen), dtype=np.uint64)
+    own = np.zeros(len(classes.frozen), dtype=np.uint64)
     for dims in _all_dims(dimensions):
         for atoms in dims:
             if atoms is not None:
-                np.add.at(total, classes.label[atoms], rng.integers(1, 2**63, dtype=np.uint64))
-    for whole, factors in classes.products:
-        del whole
-        for factor in factors:
-            np.add.at(total, factor, rng.integers(1, 2**63, dtype=np.uint64))
+                np.add.at(own, classes.label[atoms], _salt(rng))
+    salts = [[_salt(rng) for _ in factors] for _, factors in classes.products]
+    total = own
+    for _ in range(_NESTED):
+        grown = own.copy()
+        for (whole, factors), salt in zip(classes.products, salts, strict=True):
+            mixed = _mixed(total[whole])
+            for axis, factor in enumerate(factors):
+                rest = tuple(i for i in range(whole.ndim) if i != axis)
+                np.add.at(grown, factor, _mixed(mixed.sum(axis=rest, dtype=np.uint64) + salt[axis]))
+        total = grown
     return total
+
+
+def _salt(rng: np.random.Generator) -> np.uint64:
+    return np.uint64(rng.integers(1, 2**63))
+
+
+def _mixed(x: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Numbers of which sums tell apart what they are sums of (Steele et al., splitmix64)."""
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    out: NDArray[np.uint64] = x ^ (x >> np.uint64(31))
+    return out
 
 
 def _all_dims(dimensions: Dimensions) -> Iterator[tuple[Atoms | None, ...]]:

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
-import torch
-from torch import nn
+from typing import Any
 
-from gnas.autospace import space_from_model
+import torch
+from torch import Tensor, nn
+
+from gnas.autospace import space_from_model, verify
 from gnas.autospace.groups import levels
 
 
@@ -29,3 +31,27 @@ def test_the_largest_channels_are_kept() -> None:
 
 def test_inputs_and_outputs_are_no_choice() -> None:
     assert not space_from_model(nn.Sequential(nn.Linear(3, 4)), (torch.ones(2, 3),)).groups
+
+
+class Windows(nn.Module):
+    """Heads share channels in a product, and some of them go through a depthwise convolution of their own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.values = nn.Linear(5, 24)
+        self.narrow, self.wide = nn.Conv1d(12, 12, 1, groups=12), nn.Conv1d(12, 12, 3, padding=1, groups=12)
+        self.head = nn.Linear(24, 2)
+
+    def forward(self, x: Tensor) -> Any:
+        v = self.values(x).reshape(x.shape[0], x.shape[1], 4, 6)
+        v = (v * torch.softmax(v, 1)).reshape(x.shape[0], x.shape[1], 24).transpose(1, 2)
+        left, right = v.split([12, 12], 1)
+        return self.head(torch.cat([self.narrow(left), self.wide(right)], 1).transpose(1, 2))
+
+
+def test_heads_of_different_parts_are_different_groups() -> None:
+    """Else all heads of one part could go, and a convolution without channels would be left."""
+    space = space_from_model(Windows(), (torch.randn(2, 7, 5),))
+    assert sorted(group.size for group in space.groups) == [2, 2, 6]
+    assert verify(space, space.smallest()) < 1e-5
+    assert space.build(space.smallest())(torch.randn(2, 7, 5)).shape == (2, 7, 2)
