@@ -28,6 +28,7 @@ CLOSE = 0.01
 """A measured latency that misses its target by no more than this share is taken."""
 _HALVINGS = 9
 _SESSIONS = 2
+_CHANNELS_A_BLOCK = 8
 
 
 @dataclass(slots=True)
@@ -117,6 +118,7 @@ class LatencyBudget:
     example: Call
     _watch: Stopwatch | None = None
     _share: float = 0.0
+    _block: int = 1
     _cost: Cost = field(default_factory=dict)
 
     def within(
@@ -129,7 +131,9 @@ class LatencyBudget:
             self._begin(space, structure)
         if share < 1:
             goal = self._share**share
-            for row, modelled in walk(space, choice.rows, importance, self._cost, least=least, goal=goal):
+            for row, modelled in walk(
+                space, choice.rows, importance, self._cost, least=least, goal=goal, block=self._block
+            ):
                 if modelled <= goal:
                     return row
             return row
@@ -139,7 +143,10 @@ class LatencyBudget:
         self._watch = watch = Stopwatch(space, self.model, self.example)
         self._share = min(1.0, self.limit / watch.milliseconds()) if self.absolute else self.limit
         full = whole(space)
-        thin = Rows(full.units, full.bypasses, np.ones_like(full.widths))
+        # Runtimes that work on blocks of channels are slower where a width is no whole number of them.
+        odd = Rows(full.units, full.bypasses, np.maximum(1, full.widths - 1))
+        self._block = _CHANNELS_A_BLOCK if watch.ratio(structure, odd) > 1 else 1
+        thin = Rows(full.units, full.bypasses, np.minimum(full.widths, self._block))
         left = min(watch.ratio(structure, thin), 0.95)
         costs = [space.cost_table.of(r.units, r.bypasses, r.widths) for r in (full, thin)]
         (a, n), (b, _) = ((float(c[MACS][0]), float(c[N_OPS][0])) for c in costs)
@@ -155,12 +162,12 @@ class LatencyBudget:
         """
         if self._watch is None:
             raise AssertionError("nothing was measured yet")
-        path = [row for row, _ in walk(space, start, importance, self._cost, goal=self._share)]
+        path = [row for row, _ in walk(space, start, importance, self._cost, goal=self._share, block=self._block)]
         guess = next((k for k, row in enumerate(path) if self.modelled(space, row) <= self._share), len(path) - 1)
         row, place = self._nearest(structure, path, guess)
         found = self._watch.ratio(structure, row)
         if found < self._share * (1 - CLOSE):
-            grown = [row for row, _ in regrow(space, start, row, importance, self._cost)][::-1]
+            grown = [row for row, _ in regrow(space, start, row, importance, self._cost, block=self._block)][::-1]
             row, _ = self._nearest(structure, grown, len(grown) - 1)
             found = self._watch.ratio(structure, row)
         if found > self._share * 1.05 and place == len(path) - 1:

@@ -76,7 +76,14 @@ def whole(space: AutoSpace) -> Rows:
 
 
 def walk(
-    space: AutoSpace, start: Rows, importance: Importance, cost: Cost, *, least: float = 0.0, goal: float = 0.0
+    space: AutoSpace,
+    start: Rows,
+    importance: Importance,
+    cost: Cost,
+    *,
+    least: float = 0.0,
+    goal: float = 0.0,
+    block: int = 1,
 ) -> Iterator[tuple[Rows, float]]:
     """Ever smaller sub-networks with their costs, `start` first.
 
@@ -92,20 +99,21 @@ def walk(
         cost: What is to be saved.
         least: Part of each width of `start` that is left at least.
         goal: Where the walk is to lead: changes that go far below it come after all others.
+        block: Widths that are no multiples of it come after all others too.
     """
     sums = [np.concatenate([[0.0], np.cumsum(channels)]) for channels in importance.channels]
     sizes = np.array([group.size for group in space.groups], dtype=np.int64)
     floor = np.maximum(1, np.ceil(start.widths[0] * least)).astype(np.int64)
-    options = _Options(np.array(space.decisions.open, dtype=np.intp), np.maximum(1, sizes // _STEPS), floor)
+    options = _Options(np.array(space.decisions.open, dtype=np.intp), np.maximum(1, sizes // _STEPS), floor, block)
     now, spent = start, float(_cost(space, start, cost)[0])
     known = np.full(len(space.units) + len(space.bypasses), np.nan)
     yield now, spent
     while True:
-        moves, lost, part = _moves(now, importance, sums, options)
+        moves, lost, part, broken = _moves(now, importance, sums, options)
         if not len(lost):
             return
         valid = space.liveness.valid(moves.units)
-        moves, lost, part = moves[valid], lost[valid], part[valid]
+        moves, lost, part, broken = moves[valid], lost[valid], part[valid], broken[valid]
         costs = _cost(space, moves, cost)
         saved = spent - costs
         useful = saved > 0
@@ -114,9 +122,9 @@ def walk(
         known = _first(known, part, saved)
         # What now takes more with it than when its importance was told waits until nothing else is left.
         stale = (part >= 0) & (saved > _TAKES_MORE * known[part])
-        stale |= costs < _FAR_BELOW * goal
+        last = stale | broken | (costs < _FAR_BELOW * goal)
         rate = np.where(useful, lost / np.where(useful, saved, 1.0), np.inf)
-        best = int(np.lexsort((rate, stale | ~useful))[0])
+        best = int(np.lexsort((rate, last | ~useful))[0])
         now, spent = moves[best : best + 1], float(costs[best])
         yield now, spent
 
@@ -151,7 +159,7 @@ def reach(space: AutoSpace, start: Rows, importance: Importance, cost: Cost, lim
 
 
 def regrow(
-    space: AutoSpace, start: Rows, row: Rows, importance: Importance, cost: Cost
+    space: AutoSpace, start: Rows, row: Rows, importance: Importance, cost: Cost, *, block: int = 1
 ) -> Iterator[tuple[Rows, float]]:
     """Ever wider sub-networks with their costs, `row` first, until widths are those of `start`.
 
@@ -163,7 +171,7 @@ def regrow(
     now, spent = row, float(_cost(space, row, cost)[0])
     while True:
         yield now, spent
-        after = np.minimum(now.widths[0] + steps, start.widths[0])
+        after = np.minimum(_wider(now.widths[0], steps, block), start.widths[0])
         groups = np.flatnonzero(after > now.widths[0])
         if not len(groups):
             return
@@ -187,20 +195,24 @@ def _cost(space: AutoSpace, rows: Rows, cost: Cost) -> Column:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Options:
-    """What may change: units that are choices, steps of widths `(group,)`, least widths `(group,)`."""
+    """What may change: units that are choices, steps and least values of widths `(group,)`, blocks of channels."""
 
     units: NDArray[np.intp]
     steps: NDArray[np.int64]
     floor: NDArray[np.int64]
+    block: int
 
 
 def _moves(
     now: Rows, importance: Importance, sums: list[Column], options: _Options
-) -> tuple[Rows, Column, NDArray[np.intp]]:
-    """All changes of one row, what each loses, and which unit, or bypass after all units, it is; −1 for a width."""
+) -> tuple[Rows, Column, NDArray[np.intp], Mask]:
+    """All changes of one row, what each loses, which part it is, and whether it leaves a width of no whole blocks.
+
+    Parts are units, then bypasses; −1 for a width.
+    """
     units = options.units[now.units[0, options.units]]
     bypasses = np.flatnonzero(~now.bypasses[0])
-    after = np.maximum(now.widths[0] - options.steps, options.floor)
+    after = np.maximum(_narrower(now.widths[0], options.steps, options.block), options.floor)
     groups = np.flatnonzero(after < now.widths[0])
     rows = now.repeated(len(units) + len(bypasses) + len(groups))
     rows.units[np.arange(len(units)), units] = False
@@ -208,7 +220,19 @@ def _moves(
     rows.widths[len(units) + len(bypasses) + np.arange(len(groups)), groups] = after[groups]
     narrowed = [sums[g][now.widths[0, g]] - sums[g][after[g]] for g in groups.tolist()]
     part = np.concatenate([units, now.units.shape[1] + bypasses, np.full(len(groups), -1)]).astype(np.intp)
-    return rows, np.concatenate([importance.units[units], importance.bypasses[bypasses], narrowed]), part
+    broken = np.concatenate([np.zeros(len(units) + len(bypasses), dtype=np.bool_), after[groups] % options.block > 0])
+    return rows, np.concatenate([importance.units[units], importance.bypasses[bypasses], narrowed]), part, broken
+
+
+def _narrower(widths: NDArray[np.int64], steps: NDArray[np.int64], block: int) -> NDArray[np.int64]:
+    """A step down, to whole blocks where there is more than one."""
+    down = widths - steps
+    return np.where((block > 1) & (widths > block), np.minimum(down, widths - 1) // block * block, down)
+
+
+def _wider(widths: NDArray[np.int64], steps: NDArray[np.int64], block: int) -> NDArray[np.int64]:
+    """A step up, to whole blocks."""
+    return widths + steps if block == 1 else (widths + np.maximum(steps, block)) // block * block
 
 
 def ranked(structure: Structure, channels: Column, rows: Rows) -> Structure:
