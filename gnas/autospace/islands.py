@@ -104,11 +104,16 @@ def _replaced(island: Island) -> Iterator[None]:
         results = torch.ops.gnas.island([t for t in flat if isinstance(t, Tensor)], island.number)
         return tree_unflatten(_merged(results, island.out_fixed, island.out_spec), island.out_spec)
 
+    # NOTE: it may have one of its own already: of an island found before, or of a library that wraps it.
+    before = vars(island.module).get("forward")
     island.module.forward = forward
     try:
         yield
     finally:
-        del island.module.forward
+        if before is None:
+            del island.module.forward
+        else:
+            island.module.forward = before
 
 
 Exports = Callable[[nn.Module, tuple[Any, ...], dict[str, Any]], "str | None"]

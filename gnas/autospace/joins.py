@@ -140,7 +140,9 @@ def operands(program: Program) -> dict[Key, Operand]:
 
 def _droppable(node: fx.Node, kind: str, index: int, reads: list[fx.Node | None]) -> bool:
     if kind in {"cat", "stack"}:
-        return len(reads) > 1 and len(set(reads)) == len(reads)
+        # NOTE: an empty list of numbers may be concatenated to anything, and says nothing of shapes (a cache's first).
+        ranks = {value_of(read).dim() for read in reads if read is not None}
+        return len(reads) > 1 and len(set(reads)) == len(reads) and len(ranks) == 1
     other, own = reads[1 - index], reads[index]
     if other is None or own is None or other is own or (kind == "sub" and index == 0):
         return False

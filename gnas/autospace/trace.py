@@ -27,6 +27,7 @@ from torch.utils._pytree import tree_flatten, tree_map
 
 from gnas.autospace.functional import op_name, restore_batch_norm, with_gradients, without_writes
 from gnas.autospace.islands import Island, islands_in, opaque
+from gnas.autospace.outputs import without_strange
 from gnas.autospace.program import Program, Traced
 from gnas.autospace.regions import whole_graph
 from gnas.autospace.whole_numbers import Scope, scope_of, symbolic
@@ -52,15 +53,16 @@ def trace(model: nn.Module, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any
     notes: list[str] = []
     try:
         model = _plain_weights(model, notes)
-        _check_runs(model, *example)
+        output = _check_runs(model, *example)
         example = _two_rows(model, example, notes)
         found: dict[str, Island] = {}
-        evaluation, state = _program(model, example, False, found, notes)
-        before = set(found)
-        training = _training_program(model, example, found, notes)
-        if set(found) != before:
-            # NOTE: what only training mode cannot trace is opaque in both, so that both have the same parts.
+        with without_strange(model, output, notes):
             evaluation, state = _program(model, example, False, found, notes)
+            before = set(found)
+            training = _training_program(model, example, found, notes)
+            if set(found) != before:
+                # NOTE: what only training mode cannot trace is opaque in both, so that both have the same parts.
+                evaluation, state = _program(model, example, False, found, notes)
     finally:
         for name, module in model.named_modules():
             module.training = was_training.get(name, module.training)
@@ -116,13 +118,14 @@ def _unparametrize(module: nn.Module) -> None:
         module.register_parameter(name, nn.Parameter(value.clone(), requires_grad=trained[name]))
 
 
-def _check_runs(model: nn.Module, args: tuple[Any, ...], kwargs: Kwargs) -> None:
+def _check_runs(model: nn.Module, args: tuple[Any, ...], kwargs: Kwargs) -> Any:
+    """What the model returns for the example; nothing on the `meta` device."""
     if any(t.device.type == "meta" for t in model.parameters()):
-        return
+        return None
     model.eval()
     try:
         with torch.no_grad():
-            model(*args, **kwargs)
+            return model(*args, **kwargs)
     except Exception as error:
         raise SpaceError(
             f"the model does not run on the example inputs ({type(error).__name__}: {_first_line(error)})",
