@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
@@ -14,7 +16,7 @@ from gnas.autospace.gated import GatedNetwork, nothing
 from gnas.autospace.h2spg import H2SPG
 from gnas.autospace.job import Method
 from gnas.autospace.redundancy import Redundancy
-from gnas.autospace.walk import Importance, reach, walk, whole
+from gnas.autospace.walk import Importance, Rows, reach, regrow, walk, whole
 from gnas.errors import SpaceError
 
 
@@ -134,6 +136,37 @@ def test_what_is_not_important_goes_first(space: AutoSpace) -> None:
     (_, (first, _), *_) = walk(space, whole(space), importance, {"n_params": 1.0})
     assert not first.units[0, 1]
     assert first.units[0].sum() == len(space.units) - 1
+
+
+def test_whole_blocks_come_first(space: AutoSpace) -> None:
+    importance = even(space)
+    importance.units[:] = 1e9
+    importance.bypasses[:] = 1e9
+    path = [row.widths[0] for row, _ in walk(space, whole(space), importance, {"n_params": 1.0}, block=8)]
+    broken = [bool((widths % 8 > 0).any()) for widths in path]
+    assert broken == sorted(broken)
+    assert path[broken.index(True) - 1].tolist() == [8, 8, 8]
+    grown = [
+        row.widths[0] for row, _ in regrow(space, whole(space), _row(space, 5), importance, {"n_params": 1.0}, block=8)
+    ]
+    assert all((after[after != before] % 8 == 0).all() for before, after in itertools.pairwise(grown))
+    assert grown[-1].tolist() == [group.size for group in space.groups]
+
+
+def test_a_change_that_takes_other_parts_with_it_waits(space: AutoSpace) -> None:
+    importance = even(space)
+    importance.units[:] = 1e-3
+    importance.bypasses[:] = 1e9
+    goal = 0.8 * space.costs({})["n_params"]
+    jumps = [cost for _, cost in walk(space, whole(space), importance, {"n_params": 1.0}, goal=goal)]
+    careless = [cost for _, cost in walk(space, whole(space), importance, {"n_params": 1.0})]
+    assert min(cost for cost in jumps if cost > 0.85 * goal) < goal
+    assert next(cost for cost in careless if cost <= goal) < 0.85 * goal
+
+
+def _row(space: AutoSpace, width: int) -> Rows:
+    full = whole(space)
+    return Rows(full.units, full.bypasses, np.full_like(full.widths, width))
 
 
 def test_what_a_large_step_leaves_of_the_budget_is_given_back(space: AutoSpace) -> None:
