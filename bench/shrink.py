@@ -83,7 +83,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         task = {**TASKS, **SUPERNETS}[name](options.data)
         for seed in range(options.seeds):
             if not any((outcome.task, outcome.seed) == (task.name, seed) for outcome in outcomes):
-                new = run(task, seed, options.reduce, options.draws, options.ways.split(","))
+                new = run(task, seed, options.reduce, options.draws, options.ways.split(","), options.block)
                 outcomes += new
                 _keep(options.out, new)
     if options.json:
@@ -103,6 +103,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--ways", default=",".join(WAYS), help="of making smaller")
     parser.add_argument("--out", type=Path, help="file that keeps outcomes, so that a run that was cut off goes on")
     parser.add_argument("--reduce", type=_share, default=("n_params", 0.5), help="a cost and the share to be left")
+    parser.add_argument("--block", type=int, default=1, help="of ours: widths stay multiples of it where they can")
     parser.add_argument("--json", action="store_true")
     return parser
 
@@ -124,7 +125,7 @@ def _keep(file: Path | None, outcomes: Sequence[Outcome]) -> None:
             opened.writelines(json.dumps(asdict(outcome)) + "\n" for outcome in outcomes)
 
 
-def run(task: Task, seed: int, reduce: tuple[str, float], draws: int, ways: Sequence[str] = WAYS) -> list[Outcome]:
+def run(task: Task, seed: int, reduce: tuple[str, float], draws: int, ways: Sequence[str], block: int) -> list[Outcome]:
     """One seed of a task: the whole network and its rivals at one size; ours comes first, the others take its size."""
     whole, trainer = task.fresh(seed), Trainer(task)
     started = time.process_time()
@@ -142,6 +143,7 @@ def run(task: Task, seed: int, reduce: tuple[str, float], draws: int, ways: Sequ
         seed=seed,
         epochs=round(task.epochs * SHARE_OF_EPOCHS),
         timed=(task.example(1), {}),
+        block=block,
     )
     outcomes.append(_outcome(task, seed, "ours", whole, result.module, trainer.epochs, started))
     space, size = every_width(space_from_model(whole, example, {})), outcomes[-1].n_params

@@ -26,10 +26,12 @@ class CountedBudget:
     Attributes:
         cost: `n_params` or `macs`.
         limit: A share of the model's where it is below 1, else a number.
+        block: Widths stay multiples of it as long as there is another way.
     """
 
     cost: str
     limit: float
+    block: int = 1
 
     def within(
         self, space: AutoSpace, gated: GatedNetwork, choice: Choice, importance: Importance, share: float, least: float
@@ -38,7 +40,7 @@ class CountedBudget:
         del gated
         full = space.costs({})[self.cost]
         limit = full * (self.number(space) / full) ** share
-        return reach(space, choice.rows, importance, {self.cost: 1.0}, limit, least)
+        return reach(space, choice.rows, importance, {self.cost: 1.0}, limit, least, self.block)
 
     def number(self, space: AutoSpace) -> float:
         """The limit as a number."""
@@ -51,7 +53,9 @@ class CountedBudget:
         return bool(found[self.cost][0] <= self.number(space))
 
 
-def budget_of(reduce: Mapping[str, float], model: nn.Module, timed: tuple[tuple[Any, ...], dict[str, Any]]) -> Budget:
+def budget_of(
+    reduce: Mapping[str, float], model: nn.Module, timed: tuple[tuple[Any, ...], dict[str, Any]], block: int = 1
+) -> Budget:
     """The budget that a user asked for; latency is measured beside `model`'s on the arguments `timed`.
 
     Raises:
@@ -71,7 +75,7 @@ def budget_of(reduce: Mapping[str, float], model: nn.Module, timed: tuple[tuple[
             "not a limit", place=f"reduce.{cost}", value=limit, accepted="more than 0, and a share below 1 for latency"
         )
     if cost in (N_PARAMS, MACS):
-        return CountedBudget(cost, limit)
+        return CountedBudget(cost, limit, block)
     from gnas.autospace.latency import LatencyBudget
 
     return LatencyBudget(limit, absolute=cost == "latency_ms", model=model, example=timed)

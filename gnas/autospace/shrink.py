@@ -53,6 +53,7 @@ def shrink(
     epochs: int = 8,
     method: Method | None = None,
     timed: tuple[tuple[Any, ...], Mapping[str, Any]] | None = None,
+    block: int = 1,
 ) -> Shrunk:
     """Makes a trained model smaller or faster.
 
@@ -68,6 +69,9 @@ def shrink(
         epochs: Passes of training in all; about half of them fine-tune what is left.
         method: How to find what is redundant; `Redundancy()` if None.
         timed: Arguments by position and by name on which latency is measured; the example if None.
+        block: Where parameters or multiply-accumulates are the budget: widths stay multiples of it as long as there is
+            another way. Runtimes compute convolutions of images by blocks of 8 or 16 channels, and odd widths can cost
+            more time than they save; a budget of latency finds that out by itself.
 
     Raises:
         SpaceError: The model cannot be traced, or cannot be made that small.
@@ -75,7 +79,7 @@ def shrink(
     if epochs < 3:
         raise SpaceError("too few epochs to find what is redundant", place="epochs", value=epochs, accepted="3 or more")
     timed_args, timed_kwargs = (args, kwargs or {}) if timed is None else timed
-    budget = budget_of(reduce, model, (tuple(timed_args), dict(timed_kwargs)))
+    budget = budget_of(reduce, model, (tuple(timed_args), dict(timed_kwargs)), block)
     space = space_from_model(model, args, kwargs)
     gated = GatedNetwork(space.structure)
     job = Job(space, gated, train, evaluate, budget, epochs, seed)

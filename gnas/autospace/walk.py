@@ -137,7 +137,9 @@ def _first(known: Column, part: NDArray[np.intp], saved: Column) -> Column:
     return found
 
 
-def reach(space: AutoSpace, start: Rows, importance: Importance, cost: Cost, limit: float, least: float = 0.0) -> Rows:
+def reach(
+    space: AutoSpace, start: Rows, importance: Importance, cost: Cost, limit: float, least: float = 0.0, block: int = 1
+) -> Rows:
     """The first row of a walk that costs `limit` or less, narrowed further than `least` only where it must be.
 
     Raises:
@@ -145,10 +147,12 @@ def reach(space: AutoSpace, start: Rows, importance: Importance, cost: Cost, lim
     """
     spent = np.inf
     for part in dict.fromkeys((least, 0.0)):
-        for row, spent in walk(space, start, importance, cost, least=part, goal=limit):
+        for row, spent in walk(space, start, importance, cost, least=part, goal=limit, block=block):
             if spent <= limit:
                 # The last step of a walk may be a large one that leaves much of the limit.
-                grown = itertools.takewhile(lambda r: r[1] <= limit, regrow(space, start, row, importance, cost))
+                grown = itertools.takewhile(
+                    lambda r: r[1] <= limit, regrow(space, start, row, importance, cost, block=block)
+                )
                 return list(grown)[-1][0]
     raise SpaceError(
         "the model cannot be made that small",

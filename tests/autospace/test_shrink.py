@@ -153,6 +153,13 @@ def test_whole_blocks_come_first(space: AutoSpace) -> None:
     assert grown[-1].tolist() == [group.size for group in space.groups]
 
 
+def test_blocks_are_kept(trained: Net) -> None:
+    found = shrink(trained, ARGS, train=train, evaluate=evaluate, reduce={"n_params": 0.5}, epochs=3, block=8)
+    widths = [value for _, value in found.architecture.assignment if isinstance(value, int)]
+    assert widths
+    assert all(width % 8 == 0 for width in widths)
+
+
 def test_a_change_that_takes_other_parts_with_it_waits(space: AutoSpace) -> None:
     importance = even(space)
     importance.units[:] = 1e-3
