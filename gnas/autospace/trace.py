@@ -190,7 +190,7 @@ def _fixed_rows(exported: ExportedProgram, example: tuple[Any, Kwargs], training
             value, size = values.get(argument.name), tensor.shape[axis]
             if isinstance(value, Tensor) and _is_fixed(value.shape[axis]) and size > 1:
                 mode = "training" if training else "evaluation"
-                yield f"{argument.name}: the model fixes its size {size} in {mode}; other sizes do not run"
+                yield f"{argument.name}: tracing found its size {size} fixed in {mode}; other sizes may not run"
 
 
 def _is_fixed(size: Any) -> bool:

@@ -196,8 +196,8 @@ def test_a_fixed_batch_is_told() -> None:
 
     traced = trace(Fixed(), (torch.ones(4, 3),))
     assert [note.partition(";")[0] for note in traced.notes] == [
-        "x: the model fixes its size 4 in evaluation",
-        "x: the model fixes its size 4 in training",
+        "x: tracing found its size 4 fixed in evaluation",
+        "x: tracing found its size 4 fixed in training",
     ]
 
 
