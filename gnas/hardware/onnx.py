@@ -220,13 +220,15 @@ def quiet() -> Iterator[None]:
 def _without_graphs() -> Iterator[None]:
     """Keeps the TorchScript exporter from printing the whole graph on stdout where it fails.
 
-    It means to do so only when asked, but tests whether a function is true instead of calling it (seen in torch 2.13).
+    It means to do so only when asked, but tests whether a function is true instead of calling it (seen in torch 2.13),
+    and once switched on it stays so.
     """
     switch = "_jit_set_onnx_log_enabled"
     original = getattr(torch._C, switch, None)
     if original is None:
         yield
         return
+    original(False)
     setattr(torch._C, switch, lambda enabled: None)
     try:
         yield
