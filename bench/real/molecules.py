@@ -11,7 +11,6 @@ import torch
 from gnas_molecular.data import load_molecules
 from gnas_molecular.featurise import ATOM_FEATURES, molecule_graph, parse
 from gnas_molecular.options import MolecularData
-from gnas_molecular.split import balanced_split
 from gnas_molecular.standardise import scaffold
 from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score, roc_auc_score
@@ -19,6 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch_geometric.nn import GINConv, global_add_pool
 
+from gnas.data.parts import balanced_split
 from real.task import Batch, Task
 
 SEARCH_SHARE = 0.12

@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from gnas.data.parts import LEARNT, PARTS
 from gnas.domain import Metric
 from gnas.errors import DataError
 from gnas_molecular import metrics as metric_functions
 from gnas_molecular.data import Molecules
 from gnas_molecular.features import cached_features
 from gnas_molecular.options import Standardise
-from gnas_molecular.split import LEARNT, PARTS
 from gnas_molecular.store import MoleculeStore
 from gnas_molecular.task import MoleculeTask
 

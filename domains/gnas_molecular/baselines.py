@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gnas.data.trees import BoostingLearner, Config, Fitted, Learner, RandomForestLearner
 from gnas.domain import Baseline, Part, Task
 from gnas.errors import DataError
 from gnas_molecular import metrics
 from gnas_molecular.featurise import morgan_counts, parse
-from gnas_molecular.trees import BoostingLearner, Config, Fitted, Learner, RandomForestLearner
 
 if TYPE_CHECKING:
     from gnas_molecular.task import MoleculeTask

@@ -8,15 +8,16 @@ from pathlib import Path
 
 import numpy as np
 
+from gnas.data.parts import PARTS, Parts
+from gnas.data.tables import Table
 from gnas.domain import DataSummary
 from gnas.errors import DataError
 from gnas_molecular.labels import FloatMatrix, check_labels, read_labels, task_kind
 from gnas_molecular.options import MolecularData, Split, TaskKind
 from gnas_molecular.partition import Codes, assign_rows, partition, remove_leaks, scaffold_overlap
 from gnas_molecular.rows import Rows, Skipped, merge_duplicates, readable_rows
-from gnas_molecular.split import PARTS, Parts
 from gnas_molecular.standardise import scaffold
-from gnas_molecular.tables import Table, read_table
+from gnas_molecular.tables import read_table
 
 MIN_MOLECULES = 20
 

@@ -8,9 +8,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from gnas.data.tables import Cell, Table
 from gnas.errors import DataError
 from gnas_molecular.options import TaskKind
-from gnas_molecular.tables import Cell, Table
 
 FloatMatrix = NDArray[np.float64]
 

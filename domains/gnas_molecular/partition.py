@@ -9,12 +9,13 @@ from datetime import datetime
 import numpy as np
 from numpy.typing import NDArray
 
+from gnas.data.parts import PARTS, Parts, balanced_split, random_split, time_split
+from gnas.data.tables import Cell, Table
 from gnas.errors import DataError
 from gnas_molecular.labels import FloatMatrix
 from gnas_molecular.options import Split, TaskKind
 from gnas_molecular.rows import Rows
-from gnas_molecular.split import PARTS, Parts, balanced_split, random_split, scaffold_split, time_split
-from gnas_molecular.tables import Cell, Table
+from gnas_molecular.split import scaffold_split
 
 Codes = NDArray[np.int64]
 """Position in `PARTS` of each row."""

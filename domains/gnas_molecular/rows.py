@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from gnas.data.tables import Table
 from gnas.errors import DataError
 from gnas_molecular.labels import FloatMatrix
 from gnas_molecular.options import MolecularData, TaskKind
 from gnas_molecular.standardise import Standardiser, UnparsableError, inchi_key
-from gnas_molecular.tables import Table
 
 Skipped = tuple[tuple[str, str], ...]
 

@@ -1,50 +1,10 @@
-"""Splits: which molecules train, validate and test. Positions in, positions out; no molecules here."""
+"""The split of the field: whole scaffolds, the largest first to training."""
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
-from gnas.domain import Part
-
-PARTS: tuple[Part, Part, Part] = ("train", "validation", "test")
-LEARNT: tuple[Part, Part] = ("train", "validation")
-Positions = NDArray[np.int64]
-Fractions = tuple[float, float, float]
-
-
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """Positions of the molecules of each part, ascending, disjoint."""
-
-    train: Positions
-    validation: Positions
-    test: Positions
-
-    def of(self, part: Part) -> Positions:
-        """Positions of a part."""
-        return {"train": self.train, "validation": self.validation, "test": self.test}[part]
-
-
-def _parts(lists: Sequence[Sequence[int]]) -> Parts:
-    return Parts(*(np.sort(np.array(positions, dtype=np.int64)) for positions in lists))
-
-
-def _groups(keys: Sequence[Hashable]) -> list[list[int]]:
-    groups: dict[Hashable, list[int]] = {}
-    for i, key in enumerate(keys):
-        groups.setdefault(key, []).append(i)
-    return list(groups.values())
-
-
-def random_split(n: int, fractions: Fractions, rng: np.random.Generator) -> Parts:
-    """Molecules at random."""
-    order = rng.permutation(n)
-    cuts = np.round(np.cumsum(fractions)[:2] * n).astype(int)
-    return _parts([list(part) for part in np.split(order, cuts)])
+from gnas.data.parts import Fractions, Parts, fill_parts, groups_of
 
 
 def scaffold_split(keys: Sequence[Hashable], fractions: Fractions) -> Parts:
@@ -56,53 +16,5 @@ def scaffold_split(keys: Sequence[Hashable], fractions: Fractions) -> Parts:
     Source: Wu et al., MoleculeNet, Chem. Sci. 2018, 9, 513 (doi:10.1039/C7SC02664A), section 3.2, in the order of
     DeepChem and OGB.
     """
-    groups = sorted(_groups(keys), key=lambda group: (len(group), group[0]), reverse=True)
-    return _fill(groups, len(keys), fractions)
-
-
-def balanced_split(keys: Sequence[Hashable], fractions: Fractions, rng: np.random.Generator) -> Parts:
-    """Whole scaffolds (or groups) in a seeded order; those larger than half of validation or test go to training first.
-
-    Deviation: a group larger than validation and test together comes before all others, since it has no other place.
-
-    Source: Yang et al., Analyzing Learned Molecular Representations, J. Chem. Inf. Model. 2019, 59, 3370
-    (doi:10.1021/acs.jcim.9b00237), the balanced variant of their scaffold split.
-    """
-    groups = _groups(keys)
-    limit = min(fractions[1], fractions[2]) * len(keys) / 2
-    huge_limit = (fractions[1] + fractions[2]) * len(keys)
-    huge = [group for group in groups if len(group) > huge_limit]
-    big = [group for group in groups if limit < len(group) <= huge_limit]
-    small = [group for group in groups if len(group) <= limit]
-    ordered = [kind[i] for kind in (huge, big, small) for i in rng.permutation(len(kind))]
-    return _fill(ordered, len(keys), fractions)
-
-
-def _fill(groups: Sequence[Sequence[int]], n: int, fractions: Fractions) -> Parts:
-    """Groups in order: to training while they fit (the first in any case), else to validation, else to test."""
-    n_train = fractions[0] * n + 1e-9
-    n_learning = (fractions[0] + fractions[1]) * n + 1e-9
-    train: list[int] = []
-    validation: list[int] = []
-    test: list[int] = []
-    for group in groups:
-        if not train or len(train) + len(group) <= n_train:
-            train += group
-        elif len(train) + len(validation) + len(group) <= n_learning:
-            validation += group
-        else:
-            test += group
-    return _parts([train, validation, test])
-
-
-def time_split(times: Sequence[float], fractions: Fractions) -> Parts:
-    """The oldest to training, the newest to test; equal times stay together."""
-    values = np.asarray(times, dtype=np.float64)
-    order = np.argsort(values, kind="stable")
-    ordered = values[order]
-    cuts = []
-    for fraction in np.cumsum(fractions)[:2]:
-        cut = min(round(fraction * len(ordered)), len(ordered) - 1)
-        first = int(np.searchsorted(ordered, ordered[cut], side="left"))
-        cuts.append(first if first > 0 else int(np.searchsorted(ordered, ordered[cut], side="right")))
-    return _parts([list(part) for part in np.split(order, sorted(cuts))])
+    groups = sorted(groups_of(keys), key=lambda group: (len(group), group[0]), reverse=True)
+    return fill_parts(groups, len(keys), fractions)

@@ -12,14 +12,15 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
+from gnas.data.rotation import validation_blocks
+from gnas.data.scaling import TargetScaler
 from gnas.domain import Baseline, Batch, DataSummary, Metric, Part
 from gnas.errors import DataError, DivergedError, SpecError
 from gnas.evaluate.recipe import Recipe
 from gnas.ops import Op, TensorType
 from gnas_molecular import featurise, metrics
 from gnas_molecular.options import Standardise, TaskKind
-from gnas_molecular.rotation import validation_blocks
-from gnas_molecular.scaling import DescriptorScaler, TargetScaler
+from gnas_molecular.scaling import DescriptorScaler
 from gnas_molecular.store import MoleculeStore
 
 _LOSSES: Mapping[TaskKind, tuple[str, ...]] = {"regression": ("mse", "mae", "huber"), "binary": ("bce",)}
@@ -220,14 +221,15 @@ class MoleculeTask:
 
     def _blocks(self) -> list[NDArray[np.int64]]:
         if "blocks" not in self._cache:
-            labels = self.stores["train"].labels.numpy()
-            self._cache["blocks"] = (
-                validation_blocks(self.groups["train"], self.size("validation"), labels, self.kind)
-                if self.groups
-                else []
-            )
+            groups = self.groups.get("train", ())
+            self._cache["blocks"] = validation_blocks(groups, self.size("validation"), self._has_classes)
         blocks: list[NDArray[np.int64]] = self._cache["blocks"]
         return blocks
+
+    def _has_classes(self, block: NDArray[np.int64]) -> bool:
+        """Whether some target has both classes among these training molecules, or none is needed."""
+        labels = self.stores["train"].labels.numpy()[block]
+        return self.kind == "regression" or bool(((labels == 0).any(axis=0) & (labels == 1).any(axis=0)).any())
 
     def _with_parts(
         self,

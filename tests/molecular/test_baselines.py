@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import pytest
 from gnas_molecular.baselines import BASELINES, GRADIENT_BOOSTING, RANDOM_FOREST, TreeBaseline
-from gnas_molecular.trees import BoostingLearner, RandomForestLearner
 
+from gnas.data.trees import BoostingLearner, RandomForestLearner
 from gnas.errors import DataError
 from tests.molecular.samples import columns_of, task_of
 

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from gnas_molecular.data import Molecules, load_molecules
 from gnas_molecular.options import MolecularData
-from gnas_molecular.split import PARTS
 from gnas_molecular.standardise import inchi_key, scaffold
 
+from gnas.data.parts import PARTS
 from gnas.errors import DataError
 from tests.molecular.samples import columns_of, write_csv
 

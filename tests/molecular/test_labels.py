@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 from gnas_molecular.labels import check_labels, read_labels, task_kind
-from gnas_molecular.tables import Cell, Table
 
+from gnas.data.tables import Cell, Table
 from gnas.errors import DataError
 
 

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from gnas_molecular.options import Split
 from gnas_molecular.partition import partition, scaffold_overlap
-from gnas_molecular.split import PARTS, Parts
 
+from gnas.data.parts import PARTS, Parts
 from gnas.errors import DataError
 
 SCAFFOLDS = [f"s{i}" for i in range(100)]

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from gnas_molecular.options import MolecularData
 from gnas_molecular.rows import Rows, merge_duplicates, readable_rows
-from gnas_molecular.tables import Table
 
+from gnas.data.tables import Table
 from gnas.errors import DataError
 
 NAN = float("nan")

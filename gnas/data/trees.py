@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gnas_molecular.metrics import log_loss, rmse
-from gnas_molecular.options import TaskKind
+from gnas.data.metrics import class_log_loss, log_loss, rmse
 
 Matrix = NDArray[Any]
 Vector = NDArray[Any]
 Config = Mapping[str, Any]
+Kind = Literal["regression", "binary", "multiclass"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,8 @@ class Fitted:
     """A fitted model.
 
     Attributes:
-        predict: Features `(molecule, feature)` to values in data units, or probabilities, `(molecule,)`.
+        predict: Features `(example, feature)` to values in data units or probabilities of a binary label `(example,)`;
+            probabilities `(example, class)`, classes ascending, where there are several.
         config: What it was fitted with, anything found on the way (`iterations`) included.
     """
 
@@ -39,12 +40,12 @@ class Learner(Protocol):
         y: Vector,
         watched: tuple[Matrix, Vector] | None,
         *,
-        kind: TaskKind,
+        kind: Kind,
         config: Config,
         seed: int,
         draft: bool,
     ) -> Fitted:
-        """A model of `y` `(molecule,)` from `x` `(molecule, feature)`.
+        """A model of `y` `(example,)` from `x` `(example, feature)`.
 
         Args:
             x: Features without gaps.
@@ -59,7 +60,7 @@ class Learner(Protocol):
 
 
 def _splittable(x: Matrix, rows: int) -> NDArray[np.bool_]:
-    """Columns in which at least `rows` molecules differ from the commonest value: others cannot be split on."""
+    """Columns in which at least `rows` examples differ from the commonest value: others cannot be split on."""
     most = np.array([np.unique(column, return_counts=True)[1].max() for column in x.T])
     keep: NDArray[np.bool_] = len(x) - most >= rows
     return keep if keep.any() else np.ones(x.shape[1], dtype=bool)
@@ -86,7 +87,7 @@ class RandomForestLearner:
         y: Vector,
         watched: tuple[Matrix, Vector] | None,
         *,
-        kind: TaskKind,
+        kind: Kind,
         config: Config,
         seed: int,
         draft: bool,
@@ -131,7 +132,7 @@ class BoostingLearner:
         y: Vector,
         watched: tuple[Matrix, Vector] | None,
         *,
-        kind: TaskKind,
+        kind: Kind,
         config: Config,
         seed: int,
         draft: bool,
@@ -165,10 +166,10 @@ class BoostingLearner:
         return Fitted(lambda rows: _predict(model, rows[:, keep], kind), {**config, "iterations": iterations})
 
     def _stopping_point(
-        self, model: Any, x: Matrix, y: Vector, watched: tuple[Matrix, Vector], kind: TaskKind, draft: bool
+        self, model: Any, x: Matrix, y: Vector, watched: tuple[Matrix, Vector], kind: Kind, draft: bool
     ) -> int:
         """Number of trees at which the validation loss is lowest."""
-        loss = rmse if kind == "regression" else log_loss
+        loss = {"regression": rmse, "binary": log_loss, "multiclass": class_log_loss}[kind]
         lowest, best, grown = np.inf, self.chunk, 0
         while grown < (self.draft_most if draft else self.most) and grown - best < self.patience:
             grown += self.chunk
@@ -179,5 +180,8 @@ class BoostingLearner:
         return best
 
 
-def _predict(model: Any, x: Matrix, kind: TaskKind) -> Vector:
-    return np.asarray(model.predict(x) if kind == "regression" else model.predict_proba(x)[:, 1], dtype=np.float64)
+def _predict(model: Any, x: Matrix, kind: Kind) -> Vector:
+    if kind == "regression":
+        return np.asarray(model.predict(x), dtype=np.float64)
+    probability = np.asarray(model.predict_proba(x), dtype=np.float64)
+    return probability[:, 1] if kind == "binary" else probability
