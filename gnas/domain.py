@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from gnas.architecture import Architecture
     from gnas.evaluate.recipe import Recipe
+    from gnas.illustration import Figure
 
 Part = Literal["train", "validation", "test"]
 
@@ -233,6 +234,23 @@ class AnsweringTask(Protocol):
 
         Raises:
             CandidateError: It does not know the architecture.
+        """
+        ...
+
+
+@runtime_checkable
+class IllustratedTask(Protocol):
+    """A task that draws its predictions: examples with what was predicted, a confusion matrix, a calibration curve.
+
+    The run asks once, for the chosen finalist on `test`, and the report shows what comes back. `gnas.illustration` has
+    drawings that several domains share.
+    """
+
+    def figures(self, part: Part, outputs: torch.Tensor) -> Sequence[Figure]:
+        """Figures of raw outputs for a whole part in order, as `Task.score` takes them.
+
+        Raises:
+            DataError: `test` of a sealed task.
         """
         ...
 

@@ -275,6 +275,7 @@ class _Run:
         with self.ledger.stage("export"):
             self.progress.stage(Snapshot("export"))
             self._attempt("export", self._export)
+            self._illustrate()
         results = replace(
             results,
             stages=self.ledger.stages,
@@ -289,6 +290,14 @@ class _Run:
         from gnas.export import export_best
 
         export_best(self.problem, self.out)
+
+    def _illustrate(self) -> None:
+        from gnas.export.figures import illustrate
+
+        try:
+            illustrate(self.problem, self.out)
+        except Exception as error:  # a drawing must not lose the results
+            self._note(f"the predictions could not be drawn: {explain(error)}")
 
     def _report(self) -> None:
         from gnas.report import write_report

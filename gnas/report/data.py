@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gnas.errors import GnasError
 from gnas.evaluation import Constraint, Evaluation, Objective
+from gnas.illustration import Figure
 from gnas.report.ablation import Ablation, measured_changes, predicted_changes
 from gnas.report.compare import ComparisonRow, comparison_table
 from gnas.report.importance import Importances, importances
-from gnas.report.portrait import Portrait, portraits
+from gnas.report.portrait import Portrait, drawable, portraits
 from gnas.report.progress import (
     COSTS,
     FailureGroup,
@@ -59,6 +60,7 @@ class ReportData:
         failures: By reason, of the search and of random search together.
         stages, cpu_seconds, energy_kwh, versions: Of the run.
         spec_text, command: How to reproduce it.
+        figures: What the task drew of the chosen finalist's predictions, checked to hold nothing active.
         notes: Remarks of the run and what could not be read.
     """
 
@@ -88,6 +90,7 @@ class ReportData:
     versions: tuple[tuple[str, str], ...]
     spec_text: str
     command: str
+    figures: tuple[Figure, ...]
     notes: tuple[str, ...]
 
 
@@ -98,6 +101,7 @@ def summarise(record: RunRecord) -> ReportData:
     both = _distinct((*record.search, *record.random))
     names = dict.fromkeys(name for row in rows for name in row.test)
     evaluated = len(good(record.search, objective))
+    figures, refused = _drawable(record.figures)
     return ReportData(
         name=record.name,
         folder=record.folder,
@@ -125,8 +129,20 @@ def summarise(record: RunRecord) -> ReportData:
         versions=tuple(results.versions.items()) or _versions(record.search),
         spec_text=record.spec_text,
         command="gnas run spec.yaml --out run",
-        notes=(*results.notes, *record.remarks),
+        figures=figures,
+        notes=(*results.notes, *record.remarks, *refused),
     )
+
+
+def _drawable(figures: Sequence[Figure]) -> tuple[tuple[Figure, ...], tuple[str, ...]]:
+    """The figures that may stand in the page, and remarks on the others."""
+    kept, remarks = [], []
+    for number, figure in enumerate(figures):
+        try:
+            kept.append(replace(figure, svg=drawable(figure.svg, f"figure{number}", figure.title, pictures=True)))
+        except ValueError as error:
+            remarks.append(f"The figure {figure.title!r} is left out: {error}.")
+    return tuple(kept), tuple(remarks)
 
 
 def data_view(summary: Mapping[str, object], *, told: Mapping[str, str]) -> DataView:

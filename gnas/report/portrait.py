@@ -14,6 +14,7 @@ from gnas.report.record import RunRecord
 
 _MOST = 4
 _SVG = "http://www.w3.org/2000/svg"
+_PICTURE = "data:image/png;base64,"
 _SCRIPTED = {"script", "foreignObject", "iframe", "image", "a", "use", "animate", "set"}
 
 
@@ -39,13 +40,14 @@ def portraits(record: RunRecord, rows: tuple[ComparisonRow, ...]) -> tuple[Portr
     return tuple(_portrait(title, evaluation, record) for title, evaluation in _best(record, rows))
 
 
-def drawable(svg: str, scope: str, label: str) -> str:
+def drawable(svg: str, scope: str, label: str, *, pictures: bool = False) -> str:
     """A drawing as safe inline SVG.
 
     Args:
         svg: The drawing.
         scope: Put before its ids, which must be unique in the page.
         label: What it shows, for those who do not see it.
+        pictures: Whether it may hold PNG pictures within itself.
 
     Raises:
         ValueError: It is no well-formed SVG, or holds scripts, links or event handlers.
@@ -57,11 +59,17 @@ def drawable(svg: str, scope: str, label: str) -> str:
     if root.tag not in {f"{{{_SVG}}}svg", "svg"}:
         raise ValueError(f"not an SVG but {root.tag!r}")
     for element in root.iter():
-        if str(element.tag).rpartition("}")[2] in _SCRIPTED:
+        tag = str(element.tag).rpartition("}")[2]
+        picture = pictures and tag == "image" and element.get("href", "").startswith(_PICTURE)
+        if tag in _SCRIPTED and not picture:
             raise ValueError(f"element {element.tag!r} is not allowed")
         for name, value in list(element.attrib.items()):
             plain = name.rpartition("}")[2].lower()
-            if plain.startswith("on") or plain in {"href", "src"} or "url(" in value.replace("url(#", ""):
+            if (
+                plain.startswith("on")
+                or (plain in {"href", "src"} and not picture)
+                or "url(" in value.replace("url(#", "")
+            ):
                 raise ValueError(f"attribute {name!r} is not allowed")
             element.set(name, f"{scope}-{value}" if name == "id" else value.replace("url(#", f"url(#{scope}-"))
     root.set("role", "img")

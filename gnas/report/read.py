@@ -11,6 +11,7 @@ import yaml
 
 from gnas.errors import GnasError, StudyError
 from gnas.evaluation import Constraint, Objective
+from gnas.illustration import Figure, read_figures
 from gnas.ledger import LEDGER
 from gnas.records import from_json
 from gnas.report.compare import objective_of
@@ -50,6 +51,7 @@ def read_run(out: Path) -> RunRecord:
         random=read_evaluations(place, prefix + "random"),
         space=_space(spec, facts, Path(_base(ledger) or out), remarks),
         spec_text=spec_text,
+        figures=_figures(out, remarks),
         remarks=tuple(remarks),
     )
 
@@ -66,6 +68,14 @@ def _require(out: Path) -> None:
             accepted=f"a folder with {SPEC} and {JOURNAL}",
             remedy="make one with: gnas run SPEC --out DIR",
         )
+
+
+def _figures(out: Path, remarks: list[str]) -> tuple[Figure, ...]:
+    try:
+        return read_figures(out)
+    except StudyError as error:
+        remarks.append(f"The figures of predictions are left out: {error}.")
+        return ()
 
 
 def _text(path: Path) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from gnas.evaluation import Constraint, Evaluation, Objective
+from gnas.illustration import Figure
 from gnas.results import RunResults
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ class RunRecord:
         space: The space it searched, to draw architectures and predict neighbours; None if it cannot be read.
         spec_text: The spec as given.
         remarks: What could not be read.
+        figures: What the task drew of the chosen finalist's predictions.
     """
 
     name: str
@@ -38,3 +40,4 @@ class RunRecord:
     space: Space | None = None
     spec_text: str = ""
     remarks: tuple[str, ...] = field(default=())
+    figures: tuple[Figure, ...] = ()

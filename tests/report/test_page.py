@@ -9,6 +9,7 @@ from html.parser import HTMLParser
 import pytest
 
 from gnas.evaluation import Objective
+from gnas.illustration import Figure
 from gnas.report import RunRecord, summarise
 from gnas.report.page import render
 from gnas.results import FinalRow
@@ -194,3 +195,14 @@ def test_a_space_that_cannot_be_read_costs_the_drawings_only(make_record: Callab
     page = page_of(replace(make_record(n=20), space=None))
     assert "The space could not be read, so there is no drawing." in page.text
     assert "it beats the best baseline" in page.text
+
+
+def test_predictions_are_shown_where_the_task_drew_them(make_record: Callable[..., RunRecord], whole: str) -> None:
+    drawn = '<svg xmlns="http://www.w3.org/2000/svg"><text>true 水</text></svg>'
+    scripted = '<svg xmlns="http://www.w3.org/2000/svg"><script>alert(2)</script></svg>'
+    record = replace(make_record(n=12), figures=(Figure("Examples", drawn, "Six."), Figure("Bad", scripted)))
+    page = page_of(record)
+    assert "Predictions of the chosen finalist" in page.text and "true 水" in page.text and "Six." in page.text
+    assert "The figure 'Bad' is left out" in page.text
+    assert "alert(2)" not in render(summarise(record), now=NOW)
+    assert 'id="predictions"' not in whole
