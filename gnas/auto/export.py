@@ -8,7 +8,6 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -28,6 +27,7 @@ from gnas.autospace import AutoSpace
 from gnas.autospace.network import SubNetwork
 from gnas.errors import ExportError, MissingExtraError
 from gnas.export.report import TOLERANCE
+from gnas.export.written import load_written
 from gnas.hardware.costs import evaluating
 from gnas.hardware.onnx import SCORING_TOLERANCE, fast_onnx, onnx_differences
 from gnas.hardware.runtime import difference
@@ -149,7 +149,7 @@ class _Writer:
         except ExportError as error:
             self._warnings.append(f"model.py was not written: {error}")
             return
-        self._differences[path.name] = worst = _parity(self._network, _load(path), self._example)
+        self._differences[path.name] = worst = _parity(self._network, load_written(path), self._example)
         if worst > SCORING_TOLERANCE:
             raise ExportError(f"model.py is not the network: outputs differ by {worst:.2g} of their scale")
 
@@ -178,17 +178,6 @@ class _Writer:
 def _state(network: nn.Module) -> dict[str, Tensor]:
     """All tensors by name, those too that a state dict leaves out."""
     return {**dict(network.named_parameters()), **dict(network.named_buffers())}
-
-
-def _load(path: Path) -> nn.Module:
-    """The network as a user gets it: from the written file, with the written weights."""
-    module = ModuleType("_gnas_exported_model")
-    module.__file__ = str(path)
-    exec(compile(path.read_text(encoding="utf-8"), str(path), "exec"), module.__dict__)
-    network = module.__dict__["load"]()
-    if not isinstance(network, nn.Module):
-        raise ExportError("model.py does not give a network", place=str(path))
-    return network
 
 
 def _parity(network: nn.Module, written: nn.Module, example: Example) -> float:

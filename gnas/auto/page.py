@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from importlib.resources import files
 
-from jinja2 import Environment, FunctionLoader, StrictUndefined
-
-from gnas import __version__
 from gnas.auto import words
 from gnas.auto.analysis import Analysis
 from gnas.auto.drawing import segment_svg
@@ -21,9 +16,10 @@ from gnas.auto.summary import caveats, sentence
 from gnas.autospace.coverage import Coverage
 from gnas.report import text
 from gnas.report.chart import Axis, Chart, Mark, Placed, Series, place
+from gnas.report.html import render_page
 
 _MOST_ROWS = 60
-_FOLDERS = (files("gnas.auto") / "templates", files("gnas.report") / "templates")
+_FOLDER = files("gnas.auto") / "templates"
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,35 +102,4 @@ def _chart(results: Results, cost: str) -> Chart:
 
 def render(page: Page, *, now: datetime | None = None) -> str:
     """The whole page; every string of the model is escaped, nothing is loaded from elsewhere."""
-    script, style = _source("report.js"), _source("report.css")
-    written = (now or datetime.now(UTC)).strftime("%Y-%m-%d %H:%M UTC")
-    return (
-        _environment()
-        .get_template("auto.html.j2")
-        .render(
-            page=page,
-            style=style,
-            script=script,
-            script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
-            written=written,
-            version=__version__,
-            text=text,
-            words=words,
-        )
-    )
-
-
-def _environment() -> Environment:
-    environment = Environment(
-        loader=FunctionLoader(_source), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters["number"] = text.number
-    environment.filters["plus_minus"] = text.plus_minus
-    environment.filters["duration"] = text.duration
-    environment.filters["choice_value"] = text.choice_value
-    return environment
-
-
-def _source(name: str) -> str:
-    folder = next(f for f in _FOLDERS if (f / name).is_file())
-    return (folder / name).read_text(encoding="utf-8")
+    return render_page("auto.html.j2", {"page": page, "words": words}, folders=(_FOLDER,), now=now)

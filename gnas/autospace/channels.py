@@ -36,11 +36,6 @@ class Channels:
         self._known: dict[bytes, int] = {}
         self._tables: list[list[_Table]] = []
 
-    @property
-    def n_dimensions(self) -> int:
-        """How many dimensions are known."""
-        return len(self._tables)
-
     def number(self, atoms: Atoms) -> int:
         """The number of a dimension; dimensions that always keep as many share one."""
         labels = np.sort(self._label[atoms])

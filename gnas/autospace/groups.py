@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -169,8 +168,3 @@ def _name(where: tuple[tuple[str, int], ...], taken: set[str]) -> str:
         name = f"width of {stem} ({number})"
     taken.add(name)
     return name
-
-
-def as_index(kept: NDArray[np.bool_]) -> torch.Tensor:
-    """Places that are kept, as an index."""
-    return torch.from_numpy(np.flatnonzero(kept))

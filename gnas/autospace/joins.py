@@ -257,7 +257,7 @@ def _circuit(
             if join_kind(node):
                 pairs = [(place[s], unit.get((node, i), -1)) for i, s in enumerate(read_by(node)) if s is not None]
                 droppable = [(node, i) in unit for i, s in enumerate(read_by(node)) if s is not None]
-                gate = Gate("any", tuple(pairs)) if all(droppable) else _mixed(gates, pairs, droppable)
+                gate = Gate("any", tuple(pairs)) if all(droppable) else _mixed(pairs, droppable)
             else:
                 gate = Gate("all", tuple((place[s], -1) for s in node.all_input_nodes))
             place[node] = len(gates)
@@ -266,9 +266,8 @@ def _circuit(
     return Circuit(tuple(gates), tuple(outputs), n_units)
 
 
-def _mixed(gates: list[Gate], pairs: list[tuple[int, int]], droppable: list[bool]) -> Gate:
+def _mixed(pairs: list[tuple[int, int]], droppable: list[bool]) -> Gate:
     """A join with operands that it needs: those must live; it lives with or without the others."""
-    del gates
     return Gate("all", tuple((source, -1) for (source, _), free in zip(pairs, droppable, strict=True) if not free))
 
 
@@ -278,7 +277,7 @@ def _bypasses(
     per_program = [{**_gates(p), **_blocks(p)} for p in traced.programs]
     units: list[Unit] = []
     pairs: list[list[tuple[fx.Node, fx.Node]]] = [[] for _ in traced.programs]
-    for key, (after, before) in per_program[0].items():
+    for key, (after, _) in per_program[0].items():
         found = [other.get(key) for other in per_program]
         if any(f is None for f in found):
             continue
@@ -288,7 +287,6 @@ def _bypasses(
         text = f"past the gate of {key[1] or 'the model'}" if key[0] == "gate" else f"past {key[1]}"
         names[text] += 1
         units.append(Unit(text if names[text] == 1 else f"{text} ({names[text]})", "bypass", key[1], source_of(after)))
-        del before
         for position, f in enumerate(found):
             if f is not None:
                 pairs[position].append(f)

@@ -19,7 +19,7 @@ from gnas.autospace.records import DROP, KEEP, Circuit, Unit, WidthGroup
 from gnas.errors import SpaceError
 from gnas.space.marks import accepted_names, suggestion
 from gnas.space.moves import Moves
-from gnas.space.protocol import Choice, Codes
+from gnas.space.protocol import Choice, Codes, holds
 from gnas.space.tree import is_among
 
 if TYPE_CHECKING:
@@ -253,11 +253,7 @@ class ModelSpace:
 
     def contains(self, architecture: Architecture) -> bool:
         """Whether its assignment is valid here and decodes to the same graph."""
-        try:
-            row = self.encode(dict(architecture.assignment))
-        except SpaceError:
-            return False
-        return self.decode(row).digest == architecture.digest
+        return holds(self, architecture)
 
     def build(self, architecture: Architecture) -> nn.Module:
         """The sub-network of an architecture, with the model's weights."""

@@ -146,8 +146,3 @@ def compiled(graph: fx.Graph) -> Callable[..., tuple[Any, ...]]:
     exec(compile(code.src, "<sub-network>", "exec"), scope)
     function: Callable[..., tuple[Any, ...]] = scope["forward"]
     return function
-
-
-def parameter_count(module: nn.Module) -> int:
-    """Elements of the trainable tensors, tied ones once."""
-    return sum(p.numel() for p in module.parameters())

@@ -23,7 +23,6 @@ class Program:
         constants: Values of the fixed inputs, in the same order (None for tensors).
         in_spec: Structure of `(args, kwargs)`.
         out_spec: Structure of what the model returns.
-        out_constants: For each flat output the value where it is no node of the graph.
         training: Whether the model was in training mode.
     """
 

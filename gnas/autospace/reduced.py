@@ -72,7 +72,7 @@ class _Segments:
         values = [s for s in kept if self._is_value(s)]
         params = self._sizes(node, [s for s in kept if not self._is_value(s)])
         if not values and not params:
-            self._segment[node] = self._alone(node)
+            self._segment[node] = -1
             return
         inputs = [self.place(s) for s in values if self.place(s) >= 0]
         lost = len(kept) < sum(s is not None for s in reads)
@@ -86,10 +86,6 @@ class _Segments:
             self._params[at].extend(params)
             return
         self.start(node, op_name(node), params, inputs)
-
-    def _alone(self, node: fx.Node) -> int:
-        del node
-        return -1
 
     def _is_value(self, node: fx.Node) -> bool:
         if node.op == "placeholder":

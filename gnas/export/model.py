@@ -8,7 +8,6 @@ import tempfile
 import warnings
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import torch
@@ -23,6 +22,7 @@ from gnas.errors import ExportError
 from gnas.export.model_file import model_source
 from gnas.export.readme import readme
 from gnas.export.report import FORMATS, TOLERANCE, ExportReport, Format, Origin
+from gnas.export.written import load_written
 from gnas.hardware.costs import evaluating
 from gnas.hardware.inputs import Example, ordered
 from gnas.hardware.onnx import dynamic_shapes, fast_onnx, quiet
@@ -124,7 +124,7 @@ class _Writer:
         facts = {"made by": f"gnas {gnas.__version__}", "task": self._task.name, **origin.facts(), "licence": _LICENCE}
         path = self._folder / "model.py"
         path.write_text(model_source(self._network, self._task.inputs, facts), encoding="utf-8")
-        self._compare(path.name, _torch_run(_load_written(path)))
+        self._compare(path.name, _torch_run(load_written(path)))
 
     def onnx(self) -> None:
         """`model.onnx`."""
@@ -201,17 +201,6 @@ def _torch_run(network: nn.Module) -> Run:
 
 def _onnx_run(session: OnnxSession) -> Run:
     return lambda example: session.run(to_arrays(example))
-
-
-def _load_written(path: Path) -> nn.Module:
-    """The model as a user gets it: from the written file, with the written weights."""
-    module = ModuleType("_gnas_exported_model")
-    module.__file__ = str(path)
-    exec(compile(path.read_text(encoding="utf-8"), str(path), "exec"), module.__dict__)
-    network = module.__dict__["load"]()
-    if not isinstance(network, nn.Module):
-        raise ExportError("model.py does not give a network", place=str(path))
-    return network
 
 
 def _write_program(network: Network, example: Example, task: Task, path: Path) -> nn.Module:

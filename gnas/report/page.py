@@ -2,17 +2,9 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-from datetime import UTC, datetime
-from importlib.resources import files
+from datetime import datetime
 
-from jinja2 import Environment, FunctionLoader, StrictUndefined
-
-from gnas import __version__
-from gnas.report import text
 from gnas.report.chart import place, place_rows
-from gnas.report.compare import Spread
 from gnas.report.data import ReportData
 from gnas.report.figures import (
     change_chart,
@@ -22,8 +14,7 @@ from gnas.report.figures import (
     importance_chart,
     progress_chart,
 )
-
-_FOLDER = files("gnas.report") / "templates"
+from gnas.report.html import render_page
 
 
 def render(data: ReportData, *, now: datetime | None = None) -> str:
@@ -35,22 +26,7 @@ def render(data: ReportData, *, now: datetime | None = None) -> str:
         data: What it says.
         now: When it was written; the present by default.
     """
-    script, style = _source("report.js"), _source("report.css")
-    written = (now or datetime.now(UTC)).strftime("%Y-%m-%d %H:%M UTC")
-    return (
-        _environment()
-        .get_template("page.html.j2")
-        .render(
-            data=data,
-            figures=_figures(data),
-            style=style,
-            script=script,
-            script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
-            written=written,
-            version=__version__,
-            text=text,
-        )
-    )
+    return render_page("page.html.j2", {"data": data, "figures": _figures(data)}, now=now)
 
 
 def _figures(data: ReportData) -> dict[str, object]:
@@ -67,23 +43,3 @@ def _figures(data: ReportData) -> dict[str, object]:
         "predicted": place_rows(change_chart(predicted, data.objective, title="Predicted changes of the winner")),
         "curves": place(curve_chart(data.portraits, data.objective)),
     }
-
-
-def _environment() -> Environment:
-    environment = Environment(
-        loader=FunctionLoader(_source), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters["number"] = text.number
-    environment.filters["plus_minus"] = _parts
-    environment.filters["duration"] = text.duration
-    environment.filters["choice_value"] = text.choice_value
-    return environment
-
-
-def _parts(value: Spread) -> tuple[str, str]:
-    mean, _, sd = text.plus_minus(value.mean, value.sd).partition(" ± ")
-    return mean, sd
-
-
-def _source(name: str) -> str:
-    return (_FOLDER / name).read_text(encoding="utf-8")

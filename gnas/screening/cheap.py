@@ -11,8 +11,6 @@ from gnas.architecture import Architecture
 from gnas.predictors.features_vocabulary import ROUTING, is_number
 from gnas.predictors.protocol import Vector
 
-PARAMETERS = "n_params"
-
 
 def cheap_features(architectures: Sequence[Architecture]) -> Mapping[str, Vector]:
     """Features anyone would try first, name to `(architecture,)`, those that are constant left out.

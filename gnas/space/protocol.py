@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gnas.architecture import Architecture, Value
+from gnas.errors import SpaceError
 
 if TYPE_CHECKING:
     from torch import nn
@@ -119,3 +120,12 @@ class Space(Protocol):
             InvalidShapeError: Types do not fit.
         """
         ...
+
+
+def holds(space: Space, architecture: Architecture) -> bool:
+    """Whether an architecture's assignment is valid in `space` and decodes to the same graph."""
+    try:
+        row = space.encode(dict(architecture.assignment))
+    except SpaceError:
+        return False
+    return space.decode(row).digest == architecture.digest

@@ -18,7 +18,7 @@ from gnas.space.definition import Definition, compile_definition
 from gnas.space.marks import accepted_names, suggestion
 from gnas.space.moves import Moves
 from gnas.space.program import Label
-from gnas.space.protocol import Choice, Codes
+from gnas.space.protocol import Choice, Codes, holds
 from gnas.space.pruned import Graphs
 from gnas.space.scope import text_of
 from gnas.space.tree import AssignmentTree, is_among
@@ -265,11 +265,7 @@ class YamlSpace:
 
     def contains(self, architecture: Architecture) -> bool:
         """Whether its assignment is valid here and decodes to the same graph."""
-        try:
-            row = self.encode(dict(architecture.assignment))
-        except SpaceError:
-            return False
-        return self.decode(row).digest == architecture.digest
+        return holds(self, architecture)
 
     def bind(self, ops: Mapping[str, Op], inputs: Mapping[str, TensorType], output: TensorType) -> YamlSpace:
         """This space with the ops that build its networks, every choice checked by type inference.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch_geometric.nn import GATConv, GCNConv, GINConv, SAGEConv
 
-from gnas.testing.model_layers import Spec
+from gnas.testing.model_values import Spec
 
 
 class GraphLayer(nn.Module):

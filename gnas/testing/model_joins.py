@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 import torch
 from torch import Tensor, nn
 
-from gnas.testing.model_layers import Spec, Value, mix
+from gnas.testing.model_values import Spec, Value, mix
 
 
 class Add(nn.Module):

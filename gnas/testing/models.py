@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from gnas.testing.model_joins import BINARY
-from gnas.testing.model_layers import UNARY, Kind, Spec, Value, in_a_row
+from gnas.testing.model_layers import UNARY, in_a_row
+from gnas.testing.model_values import Kind, Spec, Value
 from gnas.testing.networks import Call
 
 CLASSES = 3

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from gnas.autospace import space_from_model
 from gnas.autospace.gated import GatedNetwork, Pull
-from gnas.testing.model_layers import Value
+from gnas.testing.model_values import Value
 from gnas.testing.models import Plan, Step, build_model, calls_of
 
 

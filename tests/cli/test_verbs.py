@@ -6,7 +6,6 @@ import json
 import re
 import signal
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,15 +17,9 @@ from gnas.problem import load_problem
 from gnas.testing.command_line import Outcome, invoke
 from tests.integration.bad_input import numbers, rows, spec, write_spec, write_table
 
+pytestmark = pytest.mark.usefixtures("module_cache")
 FINAL = {"finalists": 1, "seeds": 2, "baselines": ["random forest"], "default_network": False}
 CHANGES: dict[str, Any] = {"final": FINAL, "constraints": {"n_params": 60_000}}
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("GNAS_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
-        yield
 
 
 @pytest.fixture(scope="module")

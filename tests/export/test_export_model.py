@@ -18,6 +18,7 @@ from gnas.errors import ExportError
 from gnas.export import FORMATS, Origin
 from gnas.export import model as exporting
 from gnas.export.model import export_model
+from gnas.export.written import load_written
 from gnas.testing.toy import ToySpace, ToyTask
 
 
@@ -114,8 +115,8 @@ def test_an_export_that_differs_is_refused_and_nothing_is_left(
             next(loaded.parameters()).add_(0.1)
         return loaded
 
-    honest: Callable[[Path], nn.Module] = exporting._load_written
-    monkeypatch.setattr(exporting, "_load_written", wrong)
+    honest: Callable[[Path], nn.Module] = load_written
+    monkeypatch.setattr(exporting, "load_written", wrong)
     with pytest.raises(ExportError, match=r"model\.py is not the model"):
         export_model(network, network.architecture, task, tmp_path, FORMATS)
     assert list(tmp_path.iterdir()) == []

@@ -7,7 +7,6 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,14 +17,7 @@ from gnas.study import read_evaluations
 from gnas.testing.command_line import invoke, spawn
 from tests.integration.bad_input import numbers, spec, told, write_spec
 
-pytestmark = pytest.mark.integration
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("GNAS_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
-        yield
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("module_cache")]
 
 
 @pytest.fixture(scope="module")
