@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
 from gnas.architecture import Assignment
+from gnas.numerics import Numerics
 from gnas.records import from_json, to_json
 
 Status = Literal["ok", "failed", "infeasible", "pruned"]
@@ -58,6 +59,7 @@ class Evaluation:
         versions: Versions of python, torch and gnas.
         curve: Validation value of the objective after each epoch.
         step: The `ask` that proposed it.
+        numerics: In which it was trained, where there was a choice; None where there was none.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid", "ser_json_inf_nan": "constants"}
@@ -76,6 +78,7 @@ class Evaluation:
     versions: Mapping[str, str] = field(default_factory=dict)
     curve: tuple[float, ...] = ()
     step: int = 0
+    numerics: Numerics | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON types; `from_json` gives an equal record back."""

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from gnas.problem import Problem
 
 _FINGERPRINT_BATCH = 1024
+_MEASURED = ("precision", "memory_format")
 
 
 def study_facts(problem: Problem, *, algorithm: str) -> dict[str, object]:
@@ -26,7 +27,7 @@ def study_facts(problem: Problem, *, algorithm: str) -> dict[str, object]:
         "data": data_digest(problem.task.sealed()),
         "objective": f"{problem.objective.name} {problem.objective.direction}",
         "constraints": {constraint.name: constraint.upper for constraint in problem.constraints},
-        "recipe": problem.search_recipe.model_dump(mode="json"),
+        "recipe": _recipe(problem),
         "search": {
             "algorithm": algorithm,
             "options": spec.search.options if algorithm == spec.search.algorithm else {},
@@ -34,6 +35,12 @@ def study_facts(problem: Problem, *, algorithm: str) -> dict[str, object]:
         },
         "seed": spec.seed,
     }
+
+
+def _recipe(problem: Problem) -> dict[str, object]:
+    """The recipe of candidates. What it leaves to a measurement is no part of it: the calibration keeps that."""
+    dumped = problem.search_recipe.model_dump(mode="json")
+    return {name: value for name, value in dumped.items() if value != "auto" or name not in _MEASURED}
 
 
 def data_digest(task: Task) -> str:

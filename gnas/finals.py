@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from gnas.calibration import Calibration
 from gnas.domain import at_turn
 from gnas.evaluate.final import FinalJob, FinalResult, Outputs
 from gnas.evaluate.recipe import Recipe
@@ -131,6 +132,7 @@ class FinalStage:
         file, ledger, progress: Where it is kept, what is spent, who is told.
         refit: Whether tested networks were trained on validation data too.
         turns: Whether each seed has another division of the learning data, the first one that which the search had.
+        calibration: What was measured of architectures, and is not measured again; None where it is not kept.
     """
 
     task: Task
@@ -145,6 +147,7 @@ class FinalStage:
     progress: Progress
     refit: bool = False
     turns: bool = False
+    calibration: Calibration | None = None
     _running: int = 0
 
     def run(self) -> tuple[FinalRow, ...]:
@@ -156,12 +159,16 @@ class FinalStage:
         while waiting or self._running:
             while waiting and self._running < self.executor.slots:
                 job = waiting.pop(0)
+                if self.calibration is not None:
+                    job = replace(job, numerics=self.calibration.find(job.row.digest))
                 self.executor.submit(job)
                 self._running += 1
                 self.progress.started(f"{job.row.name}, seed {job.row.seed}", self._snapshot(wanted))
             for result in self.executor.wait(_TICK_SECONDS):
                 self._running -= 1
                 self.file.keep(result)
+                if self.calibration is not None:
+                    self.calibration.add(result.row)
                 self.ledger.add_cpu_seconds(self.executor.cpu_seconds - external)
                 external = self.executor.cpu_seconds
                 self.ledger.save()

@@ -154,7 +154,8 @@ def _check_sample(problem: Problem, architecture: Architecture, *, timed: bool) 
 
     from gnas.evaluate.candidate import explain
     from gnas.evaluate.limits import Limits
-    from gnas.evaluate.train import train
+    from gnas.evaluate.train import deterministic, train
+    from gnas.evaluate.tuning import measured_numerics
     from gnas.hardware.costs import count_costs
 
     task, recipe = problem.task.sealed(), problem.recipe
@@ -179,8 +180,11 @@ def _check_sample(problem: Problem, architecture: Architecture, *, timed: bool) 
     short = recipe.model_copy(update={"epochs": min(_TIMED_EPOCHS, recipe.epochs), "patience": None})
     started = time.perf_counter()
     try:
+        device = problem.spec.device
+        with deterministic(recipe.seed):
+            numerics = measured_numerics(network.to(device), task, short, device=device)
         limits = Limits(seconds=_TIMED_SECONDS, memory_mb=problem.spec.budget.trial_memory_mb)
-        fit = train(network, task, short, objective=problem.objective, device=problem.spec.device, limits=limits)
+        fit = train(network, task, short, objective=problem.objective, device=device, limits=limits, numerics=numerics)
     except CandidateError as error:
         return SampleCheck(architecture.digest, costs, time.perf_counter() - started, str(error))
     return SampleCheck(architecture.digest, costs, fit.seconds / fit.epochs)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from gnas.errors import StudyError
+from gnas.numerics import Numerics
 from gnas.records import from_json, to_json
 
 RESULTS = "results.json"
@@ -29,6 +30,7 @@ class FinalRow:
         costs: `n_params`, `macs`, `memory_bytes`, `latency_ms`, `latency_low_ms`, `latency_high_ms` where measured.
         seconds, cpu_seconds: Of the retraining.
         reason: Why it failed; empty otherwise.
+        numerics: In which it was trained, where there was a choice; None where there was none.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid", "ser_json_inf_nan": "constants"}
@@ -44,6 +46,7 @@ class FinalRow:
     seconds: float = 0.0
     cpu_seconds: float = 0.0
     reason: str = ""
+    numerics: Numerics | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON types; `from_json` gives an equal record back."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gnas.architecture import Architecture
+from gnas.calibration import Calibration
 from gnas.domain import AnsweringTask
 from gnas.entrants import best_of_study, default_network, with_latency
 from gnas.errors import SpaceError, SpecError, StudyError, UserError
@@ -91,10 +92,12 @@ class _Run:
         self._copy_spec()
         executor = self._search_executor()
         try:
-            self._search(search, random, executor)
+            file = self._finals_file()
+            calibration = Calibration(self.out, (*search.evaluations, *random.evaluations, *file.rows))
+            self._search(search, random, executor, calibration)
             self._require_success(search)
             with self.ledger.stage("finals"):
-                rows = self._finals(search, random, executor)
+                rows = self._finals(search, random, executor, file, calibration)
         finally:
             executor.close()
         results = self._results(search, random, rows)
@@ -134,7 +137,9 @@ class _Run:
         work = CandidateWork(self.problem.space, task, self.problem.objective, spec.device, limits, CostCounter(task))
         return make_executor(self.executor, work, workers=self.workers, limits=limits, device=spec.device)
 
-    def _search(self, search: Study, random: Study, executor: Executor[Job, Evaluation]) -> None:
+    def _search(
+        self, search: Study, random: Study, executor: Executor[Job, Evaluation], calibration: Calibration
+    ) -> None:
         spec = self.problem.spec
         measured = spec.search.measure_latency or any(c.name == "latency_ms" for c in self.problem.constraints)
         budget = spec.budget
@@ -154,6 +159,7 @@ class _Run:
             progress=self.progress,
             measure=latency_measure(self.problem.space, self.problem.task.sealed(), self.out) if measured else None,
             first=starting_architectures(self.problem),
+            calibration=calibration,
         )
         stage.run()
         if stage.exhausted:
@@ -192,9 +198,15 @@ class _Run:
 
     # The final comparison: the one place where the task with its test part is used.
 
-    def _finals(self, search: Study, random: Study, before: Executor[Job, Evaluation]) -> tuple[FinalRow, ...]:
+    def _finals(
+        self,
+        search: Study,
+        random: Study,
+        before: Executor[Job, Evaluation],
+        file: FinalsFile,
+        calibration: Calibration,
+    ) -> tuple[FinalRow, ...]:
         problem, spec = self.problem, self.problem.spec
-        file = self._finals_file()
         spaces: dict[str, Space] = {"search": problem.space}
         entrants = [
             *best_of_study(problem, search, "finalist", "finalist"),
@@ -227,6 +239,7 @@ class _Run:
                 progress=self.progress,
                 refit=spec.final.refit,
                 turns=spec.final.turns,
+                calibration=calibration,
             ).run()
         finally:
             executor.close()

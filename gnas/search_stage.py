@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from gnas.architecture import Architecture
+from gnas.calibration import Calibration
 from gnas.errors import GnasError
 from gnas.evaluate.candidate import derive_seed, explain, failed_evaluation, versions
 from gnas.evaluate.job import Job
@@ -61,6 +62,7 @@ class SearchStage:
         reuse: Evaluations of another study by digest; one with the same seed is recorded again instead of trained
             again, at its full cost.
         first: Known good architectures: step k proposes the k-th of them, before the searcher is asked.
+        calibration: What was measured of architectures, and is not measured again; None where it is not kept.
     """
 
     name: Stage
@@ -75,6 +77,7 @@ class SearchStage:
     measure: Measure | None = None
     reuse: Mapping[str, Evaluation] = field(default_factory=dict)
     first: tuple[Architecture, ...] = ()
+    calibration: Calibration | None = None
     _exhausted: bool = field(default=False, init=False)
     _refused: int = field(default=0, init=False)
     _external: float = field(default=0.0, init=False)
@@ -165,7 +168,8 @@ class SearchStage:
         reason = study.infeasible(architecture)
         # What no constraint and no measurement needs now is counted on the network that the worker builds anyway.
         costs = study.counted(architecture) if self.measure is None else study.costs(architecture)
-        job = Job(len(study.evaluations), architecture, self.recipe, step, costs)
+        numerics = None if self.calibration is None else self.calibration.find(digest)
+        job = Job(len(study.evaluations), architecture, self.recipe, step, costs, numerics)
         if reason:
             self._record(_infeasible(job, reason))
             return
@@ -199,6 +203,8 @@ class SearchStage:
 
     def _record(self, evaluation: Evaluation) -> None:
         recorded = self.study.record(evaluation)
+        if self.calibration is not None:
+            self.calibration.add(recorded)
         self._refused = self._refused + 1 if recorded.status == "infeasible" else 0
         external = self.executor.cpu_seconds
         self.ledger.add_cpu_seconds(external - self._external)

@@ -134,7 +134,15 @@ def evaluate_job(
             with contextlib.suppress(Exception):
                 job = replace(job, costs=dict(count(network)))
         fit = train(
-            network, task, job.recipe, objective=objective, device=device, limits=limits, seed=seed, threads=threads
+            network,
+            task,
+            job.recipe,
+            objective=objective,
+            device=device,
+            limits=limits,
+            seed=seed,
+            threads=threads,
+            numerics=job.numerics,
         )
     except Exception as error:
         return failed_evaluation(
@@ -158,6 +166,7 @@ def evaluate_job(
         versions=versions(),
         curve=tuple(value for value in fit.curve if math.isfinite(value)),
         step=job.step,
+        numerics=fit.numerics,
     )
 
 

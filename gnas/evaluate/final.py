@@ -16,6 +16,7 @@ from gnas.evaluate.candidate import derive_seed, explain, warm_up
 from gnas.evaluate.limits import Limits
 from gnas.evaluate.recipe import Recipe
 from gnas.evaluation import Objective
+from gnas.numerics import Numerics
 from gnas.results import FinalRow
 from gnas.space.protocol import Space
 
@@ -33,6 +34,7 @@ class FinalJob:
         architecture: What to train; None for a baseline, which `row.name` names.
         space: Name of the space that builds it.
         turn: Which division of the learning data it trains and validates on.
+        numerics: Known to be fastest; None where the training has to find out.
     """
 
     row: FinalRow
@@ -40,6 +42,7 @@ class FinalJob:
     architecture: Architecture | None = None
     space: str = ""
     turn: int = 0
+    numerics: Numerics | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +127,14 @@ class FinalWork:
         with deterministic(seed):
             network = space.build(architecture)
         fit = train(
-            network, task, job.recipe, objective=self.objective, device=self.device, limits=self.limits, seed=seed
+            network,
+            task,
+            job.recipe,
+            objective=self.objective,
+            device=self.device,
+            limits=self.limits,
+            seed=seed,
+            numerics=job.numerics,
         )
         validation = predict(network, task, "validation", device=self.device)
         tested = task
@@ -142,9 +152,11 @@ class FinalWork:
                 limits=self.limits,
                 seed=seed,
                 stop_after=fit.best_epoch,
+                numerics=fit.numerics,
             )
         test = predict(network, tested, "test", device=self.device)
-        row = _with(job.row, validation=_finite(fit.values), test=_finite(tested.score("test", test)))
+        scores = _finite(tested.score("test", test))
+        row = _with(job.row, validation=_finite(fit.values), test=scores, numerics=fit.numerics)
         # NOTE: clones, because safetensors refuses tensors that share memory, and ours are views of one flat tensor.
         state = {name: tensor.detach().cpu().clone().contiguous() for name, tensor in network.state_dict().items()}
         return FinalResult(row, save(state), _array(validation), _array(test.to(torch.float32)))

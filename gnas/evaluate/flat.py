@@ -5,6 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from gnas.numerics import MemoryFormat
+
+_CHANNELS_LAST_DIMENSIONS = (4, 5)
+
 
 class FlatParameters:
     """Moves the parameters of a network into flat tensors, one per dtype, of which they become views.
@@ -12,16 +16,20 @@ class FlatParameters:
     Small networks have dozens of tiny parameters, and the launches of an optimiser over them cost more than the
     arithmetic. Values are unchanged.
 
+    Args:
+        network: Its parameters become views; what it had before is let go of.
+        memory_format: Of parameters with four or five dimensions, the kernels of convolutions over images and volumes.
+
     Attributes:
         flats: The flat parameters, with `.grad` allocated, for the optimiser.
     """
 
-    def __init__(self, network: nn.Module) -> None:
+    def __init__(self, network: nn.Module, memory_format: MemoryFormat = "contiguous") -> None:
         groups: dict[torch.dtype, list[nn.Parameter]] = {}
         for parameter in network.parameters():
             if parameter.requires_grad:
                 groups.setdefault(parameter.dtype, []).append(parameter)
-        self.flats = tuple(_flatten(group) for group in groups.values())
+        self.flats = tuple(_flatten(group, memory_format) for group in groups.values())
         self._buffers = tuple(network.buffers())
 
     def zero_grad(self) -> None:
@@ -50,7 +58,7 @@ class FlatParameters:
                 tensor.copy_(saved)
 
 
-def _flatten(parameters: list[nn.Parameter]) -> nn.Parameter:
+def _flatten(parameters: list[nn.Parameter], memory_format: MemoryFormat) -> nn.Parameter:
     total = sum(parameter.numel() for parameter in parameters)
     first = parameters[0]
     flat = nn.Parameter(torch.empty(total, dtype=first.dtype, device=first.device))
@@ -59,10 +67,17 @@ def _flatten(parameters: list[nn.Parameter]) -> nn.Parameter:
     with torch.no_grad():
         for parameter in parameters:
             end = start + parameter.numel()
-            view = flat.data[start:end].view(parameter.shape)
+            view = _shaped(flat.data[start:end], parameter.shape, memory_format)
             view.copy_(parameter)
             parameter.data = view
             # NOTE: backward accumulates in place where a gradient is already there, so the views stay views.
-            parameter.grad = flat.grad[start:end].view(parameter.shape)
+            parameter.grad = _shaped(flat.grad[start:end], parameter.shape, memory_format)
             start = end
     return flat
+
+
+def _shaped(stretch: Tensor, shape: torch.Size, memory_format: MemoryFormat) -> Tensor:
+    """A stretch of a flat tensor in a shape `(out, in, *space)`, in the order `(out, *space, in)` for channels last."""
+    if memory_format == "contiguous" or len(shape) not in _CHANNELS_LAST_DIMENSIONS:
+        return stretch.view(shape)
+    return stretch.view(shape[0], *shape[2:], shape[1]).movedim(-1, 1)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from gnas.architecture import Architecture
 from gnas.evaluate.recipe import Recipe
+from gnas.numerics import Numerics
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +20,7 @@ class Job:
         step: The `ask` it came from.
         costs: Already counted (`n_params`, …), to be kept in the evaluation's values; empty where a constraint did not
             ask for them: then the worker counts.
+        numerics: Known to be fastest; None where the worker has to find out.
     """
 
     number: int
@@ -26,3 +28,4 @@ class Job:
     recipe: Recipe
     step: int = 0
     costs: dict[str, float] = field(default_factory=dict)
+    numerics: Numerics | None = None

@@ -27,6 +27,11 @@ class Recipe(BaseModel):
         class_weights: `none` or `balanced`.
         gradient_clip: Largest gradient norm; None for no clipping.
         ema: Decay of an exponential moving average of the weights, used for evaluation; None for none.
+        precision: Of training: `fp32`, or `bf16` (mixed: parameters stay in float32) which fails where a layer does not
+            know it. `auto` times a few steps of each candidate that has convolutions, and takes what is faster by far,
+            `fp32` for all others. Validation and test are always computed in float32.
+        memory_format: Of the kernels of convolutions over images and volumes; `auto` as for `precision`. What was
+            measured is kept in the run folder (`numerics.json`) and is not measured again.
         seed: Seed of initialisation and batch order.
     """
 
@@ -46,4 +51,6 @@ class Recipe(BaseModel):
     class_weights: Literal["none", "balanced"] = "none"
     gradient_clip: float | None = Field(default=5.0, gt=0)
     ema: float | None = Field(default=None, gt=0, lt=1)
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    memory_format: Literal["auto", "contiguous", "channels_last"] = "auto"
     seed: int = 0

@@ -19,7 +19,9 @@ from gnas.evaluate.limits import Limits
 from gnas.evaluate.optimizers import Optimizer, make_optimizer
 from gnas.evaluate.recipe import Recipe
 from gnas.evaluate.schedule import PLATEAU_PATIENCE, factors
+from gnas.evaluate.tuning import fixed_numerics, measured_numerics, outputs_of
 from gnas.evaluation import Objective
+from gnas.numerics import Numerics
 
 EVALUATION_BATCH = 512
 _HALVINGS = 2
@@ -38,6 +40,7 @@ class Fit:
         epochs: Epochs trained; `best_epoch` of them led to the weights kept.
         seconds, cpu_seconds: Wall-clock and CPU seconds, validation included.
         batch_size: Examples per step, smaller than the recipe's where memory ran out.
+        numerics: What was measured to be fastest, or was known; None where there was nothing to choose.
     """
 
     values: Mapping[str, float]
@@ -47,6 +50,7 @@ class Fit:
     seconds: float
     cpu_seconds: float
     batch_size: int
+    numerics: Numerics | None = None
 
 
 @contextmanager
@@ -75,6 +79,7 @@ def train(
     threads: int = 1,
     on_epoch: OnEpoch | None = None,
     stop_after: int | None = None,
+    numerics: Numerics | None = None,
 ) -> Fit:
     """Trains `network` in place; on one CPU thread bit-reproducible for a seed and initial weights.
 
@@ -90,6 +95,7 @@ def train(
         threads: Threads of torch.
         on_epoch: Called after each epoch with its number from 1 and the validation value.
         stop_after: Trains exactly so many epochs of the recipe's schedule without validating: for a refit on all data.
+        numerics: Known from an earlier training of this architecture; None measures what the recipe leaves open.
 
     Raises:
         DivergedError: The loss or the validation value became NaN or infinite.
@@ -100,10 +106,15 @@ def train(
     deadline = wall + limits.seconds if limits.seconds is not None else math.inf
     network.to(device)
     batch_size = recipe.batch_size
-    flat = FlatParameters(network)
+    if numerics is None:
+        with deterministic(seed, threads):
+            numerics = measured_numerics(network, task, recipe, device=device, seed=seed)
+    used = fixed_numerics(recipe, numerics)
+    flat = FlatParameters(network, used.memory_format)
     initial = flat.state()
     for attempt in range(_HALVINGS + 1):
-        run = _Run(network, flat, task, recipe, objective, device, batch_size, deadline, _MemoryWatch(limits))
+        watch = _MemoryWatch(limits)
+        run = _Run(network, flat, task, recipe, objective, device, batch_size, deadline, watch, used)
         try:
             with deterministic(seed, threads):
                 run.fit(seed, on_epoch, stop_after)
@@ -123,6 +134,7 @@ def train(
         seconds=time.perf_counter() - wall,
         cpu_seconds=time.process_time() - cpu,
         batch_size=batch_size,
+        numerics=numerics,
     )
 
 
@@ -175,6 +187,7 @@ class _Run:
     batch_size: int
     deadline: float
     memory: _MemoryWatch
+    numerics: Numerics
     curve: list[float] = field(default_factory=list)
     values: Mapping[str, float] = field(default_factory=dict)
     epochs: int = 0
@@ -229,7 +242,8 @@ class _Run:
         total = torch.zeros((), device=self.device)
         peak, clip, ema = recipe.learning_rate * self._rate, recipe.gradient_clip, recipe.ema
         for batch in task.batches("train", self.batch_size, generator=generator, device=self.device):
-            loss = task.loss(network(*[batch.inputs[name] for name in names]), batch, recipe)
+            outputs = outputs_of(network, [batch.inputs[name] for name in names], self.numerics, self.device)
+            loss = task.loss(outputs, batch, recipe)
             flat.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             if clip is not None:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from gnas.architecture import Architecture
     from gnas.domain import Task
+    from gnas.numerics import Numerics
     from gnas.problem import Problem
     from gnas.results import FinalRow
 
@@ -33,6 +34,7 @@ class Chosen:
         origin: What the export tells of it.
         refit: Whether those weights were trained on validation data too.
         turn: Which division of the learning data they were trained on.
+        numerics: In which the search trained it, where there was a choice.
     """
 
     trial: int
@@ -42,6 +44,7 @@ class Chosen:
     origin: Origin
     refit: bool = False
     turn: int = 0
+    numerics: Numerics | None = None
 
 
 def export_best(
@@ -116,7 +119,7 @@ def choose(problem: Problem, out: Path, trial: int | None = None) -> Chosen:
             turn = row.seed - problem.spec.seed if problem.spec.final.turns else 0
             return Chosen(number, architecture, row.seed, path, origin, refit, turn)
     origin = Origin(run, number, evaluation.seed, evaluation.values, {}, objective.name)
-    return Chosen(number, architecture, evaluation.seed, None, origin)
+    return Chosen(number, architecture, evaluation.seed, None, origin, numerics=evaluation.numerics)
 
 
 def task_of(problem: Problem, chosen: Chosen) -> Task:
@@ -159,6 +162,7 @@ def retrain(problem: Problem, chosen: Chosen) -> nn.Module:
         objective=problem.objective,
         device=problem.spec.device,
         seed=chosen.seed,
+        numerics=chosen.numerics,
     )
     return network.cpu().eval()
 

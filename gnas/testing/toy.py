@@ -29,6 +29,7 @@ _SIZES: Mapping[Part, int] = {"train": 192, "validation": 96, "test": 96}
 _KINDS: Mapping[str, tuple[type[nn.Module], str]] = {
     "relu": (toy_layers.Dense, "relu"),
     "tanh": (toy_layers.Dense, "tanh"),
+    "convolved": (toy_layers.Convolved, "relu"),
     "raises": (toy_layers.Raising, "relu"),
     "diverges": (toy_layers.Diverging, "relu"),
     "hungry": (toy_layers.Hungry, "relu"),

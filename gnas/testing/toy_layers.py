@@ -22,6 +22,20 @@ class Dense(nn.Module):
         return out
 
 
+class Convolved(Dense):
+    """A convolution over a row as an image of one column; batch-normalised."""
+
+    def __init__(self, inputs: int, outputs: int, activation: str = "relu") -> None:
+        super().__init__(outputs, outputs, activation)
+        self.convolution = nn.Conv2d(1, outputs, (3, 1), padding=(1, 0))
+        self.norm = nn.BatchNorm2d(outputs)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Shape `(row, inputs)` to `(row, outputs)`."""
+        image: Tensor = self.norm(self.convolution(x[:, None, :, None]))
+        return super().forward(image.mean(dim=(2, 3)))
+
+
 class Raising(Dense):
     """Raises in training, not while costs are counted."""
 
