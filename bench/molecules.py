@@ -12,15 +12,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
-import subprocess
-import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
-from statistics import fmean, stdev
 from typing import Any
 
-import yaml
+from contest import Contest, run_all, summarise, tables
 
 DATASETS: Mapping[str, Mapping[str, Any]] = {
     "esol": {"targets": ["logS"], "task": "regression", "metric": "rmse"},
@@ -28,21 +25,12 @@ DATASETS: Mapping[str, Mapping[str, Any]] = {
     "bbbp": {"targets": ["p_np"], "task": "binary", "metric": "auroc"},
     "bace": {"targets": ["active"], "task": "binary", "metric": "auroc"},
 }
-CONTENDERS = (
-    "finalist",
-    "ensemble",
-    "random forest",
-    "gradient boosting",
-    "default network",
-    "random search",
-    "random ensemble",
-)
 
 
-def write_spec(folder: Path, dataset: str, split: int, options: argparse.Namespace) -> Path:
-    """The spec of one run, written into its folder."""
+def spec(dataset: str, split: int, options: argparse.Namespace) -> dict[str, Any]:
+    """The spec of one run."""
     facts = DATASETS[dataset]
-    spec = {
+    return {
         "domain": "molecular",
         "name": f"{dataset}-{split}",
         "seed": split,
@@ -71,102 +59,6 @@ def write_spec(folder: Path, dataset: str, split: int, options: argparse.Namespa
         },
         "workers": options.workers,
     }
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder.parent / f"{folder.name}.yaml"
-    path.write_text(yaml.safe_dump(spec, sort_keys=False), encoding="utf-8")
-    return path
-
-
-def run_one(dataset: str, split: int, options: argparse.Namespace) -> dict[str, Any]:
-    """Test values of every contender in one run; runs it unless its results are there."""
-    folder = options.out / f"{dataset}-{split}"
-    if not (folder / "results.json").exists():
-        spec = write_spec(folder, dataset, split, options)
-        command = [sys.executable, "-m", "gnas", "run", str(spec), "--out", str(folder), "--quiet"]
-        subprocess.run(command, check=True)
-    return contenders(folder)
-
-
-def contenders(folder: Path) -> dict[str, Any]:
-    """Mean test value over retraining seeds of each contender, and the wall-clock seconds of the run."""
-    from gnas.report import comparison_table
-    from gnas.report.compare import best_on_validation
-    from gnas.results import RunResults
-
-    results = RunResults.from_json((folder / "results.json").read_text(encoding="utf-8"))
-    random_best = best_on_validation(results, "random_search")
-    values: dict[str, float] = {}
-    for row in comparison_table(results):
-        if results.objective not in row.test:
-            continue
-        value = row.test[results.objective].mean
-        if row.chosen:
-            values["finalist"] = value
-        elif row.kind == "random_search" and row.name == random_best:
-            values["random search"] = value
-        elif row.kind == "ensemble":
-            values["ensemble"] = value
-        elif row.kind == "random_ensemble":
-            values["random ensemble"] = value
-        elif row.kind == "default_network":
-            values["default network"] = value
-        elif row.kind == "baseline":
-            values[row.name] = value
-    return {"values": values, "seconds": sum(results.stages.values()), "direction": results.direction}
-
-
-def summarise(dataset: str, runs: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Means over splits and paired differences; a positive one is in our favour."""
-    sign = 1.0 if DATASETS[dataset]["metric"] == "auroc" else -1.0
-    names = [name for name in CONTENDERS if all(name in run["values"] for run in runs)]
-    columns = {name: [float(run["values"][name]) for run in runs] for name in names}
-    trees = [name for name in ("random forest", "gradient boosting") if name in columns]
-    tree = max(trees, key=lambda name: sign * fmean(columns[name]))
-    pairs = {
-        "finalist - better tree": ("finalist", tree),
-        "ensemble - better tree": ("ensemble", tree),
-        "finalist - random search": ("finalist", "random search"),
-        "ensemble - random ensemble": ("ensemble", "random ensemble"),
-        "finalist - default network": ("finalist", "default network"),
-    }
-    gains = {
-        label: spread([sign * (a - b) for a, b in zip(columns[ours], columns[theirs], strict=True)])
-        for label, (ours, theirs) in pairs.items()
-        if ours in columns and theirs in columns
-    }
-    return {
-        "dataset": dataset,
-        "metric": DATASETS[dataset]["metric"],
-        "splits": len(runs),
-        "better_tree": tree,
-        "test": {name: spread(values) for name, values in columns.items()},
-        "per_split": columns,
-        "gains": gains,
-        "seconds": [run["seconds"] for run in runs],
-    }
-
-
-def spread(values: Sequence[float]) -> dict[str, float]:
-    """Mean and its standard error."""
-    error = stdev(values) / math.sqrt(len(values)) if len(values) > 1 else math.nan
-    return {"mean": fmean(values), "se": error}
-
-
-def markdown(summaries: Sequence[dict[str, Any]]) -> str:
-    """Two tables: test values and gains."""
-    head = ["data (metric)", *CONTENDERS]
-    lines = ["| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
-    for row in summaries:
-        cells = [
-            f"{row['test'][n]['mean']:.3f} ± {row['test'][n]['se']:.3f}" if n in row["test"] else "" for n in CONTENDERS
-        ]
-        lines.append("| " + " | ".join([f"{row['dataset']} ({row['metric']})", *cells]) + " |")
-    labels = list(summaries[0]["gains"]) if summaries else []
-    lines += ["", "| gain, positive is ours | " + " | ".join(labels) + " |", "|" + " --- |" * (len(labels) + 1)]
-    for row in summaries:
-        cells = [f"{row['gains'][label]['mean']:+.3f} ± {row['gains'][label]['se']:.3f}" for label in labels]
-        lines.append("| " + " | ".join([f"{row['dataset']} (tree: {row['better_tree']})", *cells]) + " |")
-    return "\n".join(lines)
 
 
 def main() -> None:
@@ -197,10 +89,9 @@ def main() -> None:
     options = parser.parse_args()
     summaries = []
     for dataset in options.datasets:
-        runs = [run_one(dataset, split, options) for split in range(options.splits)]
-        summaries.append(summarise(dataset, runs))
-        print(f"{dataset}: done", file=sys.stderr)
-    print(json.dumps(summaries, indent=2) if options.json else markdown(summaries))
+        contest = Contest(dataset, partial(spec, dataset, options=options))
+        summaries.append(summarise(dataset, run_all(contest, options.splits, options.out)))
+    print(json.dumps(summaries, indent=2) if options.json else tables(summaries))
 
 
 if __name__ == "__main__":
