@@ -1,9 +1,11 @@
 """Trained models made smaller: `python bench/shrink.py --data FOLDER [--reduce n_params=0.5] [--tasks xrays,beats]`.
 
 For each task and seed: the network is trained, its validation score is the mark. Then it is made smaller in
-three ways, each of which trains for the same number of epochs: by `gnas.autospace.shrink`, asked for a share of a
-cost, which sees the training part and the part set aside for the search; as random valid sub-networks of as many
-parameters with inherited weights; and with the same share of every width, weights inherited. The table gives
+several ways, each of which trains for the same number of epochs. `ours`, by `gnas.autospace.shrink`, asked for a share
+of a cost, sees the training part and the part set aside for the search; `h2spg` is the same with the method of ASGNAS;
+`inherited` is a search by evolution over sub-networks with inherited weights, judged on the part set aside, of which
+the best is trained. They are compared with random valid sub-networks of as many parameters and with the same share of
+every width, weights inherited. The table gives
 validation scores, mean ± standard deviation over seeds; for random sub-networks each seed counts with the mean of its
 draws. `--reduce latency=0.6` asks for a share of the measured latency instead. Latency is that of ONNX Runtime on one
 thread for one example, beside the whole network's in turns.
@@ -18,24 +20,35 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from real import SUPERNETS, TASKS, Task
 from real.latency import latency_ratio
-from real.rivals import n_params, random_row, uniform_row
+from real.rivals import SLACK, n_params, random_row, uniform_row
 from real.task import evaluate, train
 from torch import nn
 
-from gnas.autospace import shrink, space_from_model
+from gnas.autospace import AutoSpace, shrink, space_from_model
+from gnas.autospace.h2spg import H2SPG
+from gnas.autospace.inherited import search_inherited
+from gnas.autospace.job import Method
+from gnas.autospace.redundancy import Redundancy
 from gnas.autospace.shrink import every_width
 
 FINE_TUNE_RATE = 0.5
 """Factor on the learning rate of whatever is trained after the whole network."""
 SHARE_OF_EPOCHS = 0.5
 """Epochs of making smaller, or of a rival's fine-tune, as a share of the whole network's."""
-WAYS = ("ours", "random", "uniform")
+METHODS: Mapping[str, Method] = {"ours": Redundancy(), "h2spg": H2SPG()}
+WAYS = (*METHODS, "inherited", "random", "uniform")
+TRIALS = 100
+"""Candidates of the search over inherited weights."""
+STATISTICS = 4
+"""Training batches by which their batch normalisation is estimated."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +56,7 @@ class Outcome:
     """One network of a task and seed.
 
     Attributes:
-        task, seed, way: Which; ways are `whole`, `ours`, `random` and `uniform`.
+        task, seed, way: Which; ways are `whole` and those of `--ways`.
         n_params: Trainable numbers.
         latency: Share of the whole network's.
         epochs: Trained after the whole network's training.
@@ -100,7 +113,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--tasks", default=",".join(TASKS), help=f"of {names}")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--draws", type=int, default=3, help="random sub-networks a seed")
-    parser.add_argument("--ways", default=",".join(WAYS), help="of making smaller")
+    parser.add_argument("--ways", default="ours,random,uniform", help=f"of {', '.join(WAYS)}; ours or h2spg is needed")
     parser.add_argument("--out", type=Path, help="file that keeps outcomes, so that a run that was cut off goes on")
     parser.add_argument("--reduce", type=_share, default=("n_params", 0.5), help="a cost and the share to be left")
     parser.add_argument("--block", type=int, default=1, help="of ours: widths stay multiples of it where they can")
@@ -127,34 +140,62 @@ def _keep(file: Path | None, outcomes: Sequence[Outcome]) -> None:
 
 def run(task: Task, seed: int, reduce: tuple[str, float], draws: int, ways: Sequence[str], block: int) -> list[Outcome]:
     """One seed of a task: the whole network and its rivals at one size; ours comes first, the others take its size."""
-    whole, trainer = task.fresh(seed), Trainer(task)
-    started = time.process_time()
+    whole, started = task.fresh(seed), time.process_time()
     train(task, whole, task.epochs, seed)
     outcomes = [_outcome(task, seed, "whole", whole, whole, 0, started)]
-    started, example = time.process_time(), task.example()
-    first = next(iter(evaluate(task, whole, "search")))
-    result = shrink(
-        whole,
-        example,
-        {},
-        train=trainer,
-        evaluate=lambda module: evaluate(task, module, "search")[first],
-        reduce=dict([reduce]),
-        seed=seed,
-        epochs=round(task.epochs * SHARE_OF_EPOCHS),
-        timed=(task.example(1), {}),
-        block=block,
-    )
-    outcomes.append(_outcome(task, seed, "ours", whole, result.module, trainer.epochs, started))
-    space, size = every_width(space_from_model(whole, example, {})), outcomes[-1].n_params
+    for way in [way for way in METHODS if way in ways]:
+        trainer, started = Trainer(task), time.process_time()
+        module = _shrunk(trainer, whole, METHODS[way], reduce, seed, block)
+        outcomes.append(_outcome(task, seed, way, whole, module, trainer.epochs, started))
+    size, epochs = outcomes[1].n_params, outcomes[1].epochs
+    space = every_width(space_from_model(whole, task.example(), {}))
+    if "inherited" in ways:
+        started, module = time.process_time(), _inherited(task, space, size, seed)
+        train(task, module, epochs, seed, rate=FINE_TUNE_RATE)
+        outcomes.append(_outcome(task, seed, "inherited", whole, module, epochs, started))
     rng = np.random.default_rng(seed)
     rows = [("uniform", uniform_row(space, size))] if "uniform" in ways else []
     rows += [("random", random_row(space, size, rng)) for _ in range(draws if "random" in ways else 0)]
     for way, row in rows:
         started, module = time.process_time(), space.build(space.decode(row))
-        train(task, module, trainer.epochs, seed, rate=FINE_TUNE_RATE)
-        outcomes.append(_outcome(task, seed, way, whole, module, trainer.epochs, started))
+        train(task, module, epochs, seed, rate=FINE_TUNE_RATE)
+        outcomes.append(_outcome(task, seed, way, whole, module, epochs, started))
     return outcomes
+
+
+def _shrunk(
+    trainer: Trainer, whole: nn.Module, method: Method, reduce: tuple[str, float], seed: int, block: int
+) -> nn.Module:
+    """What `shrink` leaves of the network; it looks at the score of the part set aside."""
+    task = trainer.task
+    return shrink(
+        whole,
+        task.example(),
+        {},
+        train=trainer,
+        evaluate=partial(_searched, task),
+        reduce=dict([reduce]),
+        seed=seed,
+        epochs=round(task.epochs * SHARE_OF_EPOCHS),
+        method=method,
+        timed=(task.example(1), {}),
+        block=block,
+    ).module
+
+
+def _inherited(task: Task, space: AutoSpace, size: int, seed: int) -> nn.Module:
+    """The best of a search over sub-networks of at most `size` parameters, untrained."""
+    data, rng = task.parts["train"], np.random.default_rng(seed)
+    rows = [torch.from_numpy(rng.choice(len(data), task.batch_size, replace=False)) for _ in range(STATISTICS)]
+    batches = [(data.batch(r).arguments, dict[str, Any]()) for r in rows]
+    limits = {"n_params": float(size) * (1 + SLACK)}
+    evaluate = partial(_searched, task)
+    return search_inherited(space, evaluate, batches, limits=limits, trials=TRIALS, seed=seed).module
+
+
+def _searched(task: Task, module: nn.Module) -> float:
+    """The score that is compared, of the part set aside for the search."""
+    return next(iter(evaluate(task, module, "search").values()))
 
 
 def _outcome(

@@ -7,12 +7,12 @@ import numpy as np
 from torch import nn
 
 from gnas.autospace import AutoSpace
+from gnas.autospace.reductions import random_reduction
 from gnas.space.protocol import Codes
 
 SLACK = 0.05
 """Sizes within this share of the one asked for count as equal."""
 _HALVINGS = 12
-_RESTARTS = 20
 
 
 def n_params(module: nn.Module) -> int:
@@ -21,36 +21,8 @@ def n_params(module: nn.Module) -> int:
 
 
 def random_row(space: AutoSpace, size: int, rng: np.random.Generator) -> Codes:
-    """Codes `(choice,)` of a sub-network of about `size` parameters: random choices reduced in turn, from the whole.
-
-    Raises:
-        ValueError: It was tried many times, and each time no change was left that keeps to the space and the size.
-    """
-    for _ in range(_RESTARTS):
-        row: Codes | None = space.encode(dict(space.full().assignment))
-        while row is not None:
-            row, reached = _one_less(space, row, size, rng)
-            if row is not None and reached <= size * (1 + SLACK):
-                return row
-    raise ValueError(f"no sub-network of {size} parameters was found")
-
-
-def _one_less(space: AutoSpace, row: Codes, size: int, rng: np.random.Generator) -> tuple[Codes | None, int]:
-    """The row with one random choice reduced, and its size; None where that is not possible."""
-    widths = {group.name for group in space.groups}
-    for column in rng.permutation(len(row)).tolist():
-        is_width = space.choices[column].name in widths
-        code = int(row[column])
-        if code == (0 if is_width else 1):
-            continue
-        changed = row.copy()
-        changed[column] = rng.integers(0, code) if is_width else 1
-        if not space.contains_codes(changed[None])[0]:
-            continue
-        reached = _size(space, changed)
-        if reached >= size * (1 - SLACK):
-            return changed, reached
-    return None, 0
+    """Codes `(choice,)` of a random sub-network of about `size` parameters."""
+    return random_reduction(space, {"n_params": size * (1 + SLACK)}, rng, slack=1 - (1 - SLACK) / (1 + SLACK))
 
 
 def uniform_row(space: AutoSpace, size: int) -> Codes:

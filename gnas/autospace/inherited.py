@@ -13,6 +13,7 @@ from gnas.autospace.batch_norm import Call, reestimate
 from gnas.autospace.from_model import AutoSpace
 from gnas.autospace.job import Evaluate
 from gnas.autospace.network import SubNetwork
+from gnas.autospace.reductions import random_reduction
 from gnas.errors import SpaceError
 from gnas.evaluation import Constraint, Evaluation, Objective
 from gnas.searchers.protocol import Searcher
@@ -79,6 +80,7 @@ def search_inherited(
     *,
     limits: Mapping[str, float],
     trials: int = 200,
+    start: int = 20,
     searcher: Searcher | None = None,
     seed: int = 0,
 ) -> Inherited:
@@ -90,6 +92,8 @@ def search_inherited(
         batches: Training batches, by which batch normalisation is estimated again for each candidate.
         limits: Upper limits on `n_params` and `macs`; below 1 a share of the model's.
         trials: Candidates.
+        start: How many of them are random sub-networks just within the limits, before the searcher is asked: without
+            training, much smaller ones are no better than chance, and draws from the whole space are nearly all such.
         searcher: Any; regularised evolution if None.
         seed: Step k asks with a generator seeded by `(seed, k)`.
 
@@ -104,7 +108,7 @@ def search_inherited(
     study, chosen = InheritedStudy(space, bounds), searcher or RegularizedEvolution()
     best: tuple[float, Architecture, nn.Module] | None = None
     for step in range(trials):
-        asked = chosen.ask(study, 1, np.random.default_rng((seed, step)))
+        asked = _asked(study, chosen, step < start, np.random.default_rng((seed, step)))
         if not asked:
             break
         module = space.build(asked[0])
@@ -117,3 +121,10 @@ def search_inherited(
     if best is None:
         raise SpaceError("no sub-network keeps the limits", place="limits", value=dict(limits))
     return Inherited(best[1], best[2], best[0], tuple(study.evaluations))
+
+
+def _asked(study: InheritedStudy, searcher: Searcher, starting: bool, rng: np.random.Generator) -> list[Architecture]:
+    if not starting:
+        return searcher.ask(study, 1, rng)
+    limits = {limit.name: limit.upper for limit in study.constraints}
+    return [study.space.decode(random_reduction(study.space, limits, rng))]
