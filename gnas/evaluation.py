@@ -60,6 +60,8 @@ class Evaluation:
         curve: Validation value of the objective after each epoch.
         step: The `ask` that proposed it.
         numerics: In which it was trained, where there was a choice; None where there was none.
+        estimate: Of a pruned one: what the objective would have come to, by its rank among others at the same epoch.
+            Searchers learn from it; it is never the best, nor a finalist.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid", "ser_json_inf_nan": "constants"}
@@ -79,6 +81,7 @@ class Evaluation:
     curve: tuple[float, ...] = ()
     step: int = 0
     numerics: Numerics | None = None
+    estimate: float | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON types; `from_json` gives an equal record back."""

@@ -32,6 +32,7 @@ def study_facts(problem: Problem, *, algorithm: str) -> dict[str, object]:
             "algorithm": algorithm,
             "options": spec.search.options if algorithm == spec.search.algorithm else {},
             "start": spec.search.start if algorithm == spec.search.algorithm else "none",
+            **({} if spec.search.pruner == "none" else {"pruner": spec.search.pruner}),
         },
         "seed": spec.seed,
     }

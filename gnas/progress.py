@@ -24,7 +24,7 @@ class Snapshot:
         eta_seconds: Estimated seconds left; None while unknown.
         best: Best validation value of the objective so far; None while there is none.
         best_number: Number of the evaluation that has it, −1 while there is none.
-        failed, infeasible: Evaluations that failed, or that a constraint refused.
+        failed, infeasible, pruned: Evaluations that failed, that a constraint refused, that fell behind.
         running: Jobs in flight.
     """
 
@@ -39,6 +39,12 @@ class Snapshot:
     failed: int = 0
     infeasible: int = 0
     running: int = 0
+    pruned: int = 0
+
+    @property
+    def per_hour(self) -> float | None:
+        """Units finished in an hour at the pace so far; None before the first."""
+        return 3600 * self.done / self.seconds if self.done and self.seconds else None
 
 
 @runtime_checkable

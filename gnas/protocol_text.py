@@ -81,9 +81,11 @@ def _start(problem: Problem) -> str:
 
 
 def _cost(study: Study) -> str:
-    failed = sum(evaluation.status == "failed" for evaluation in study.evaluations)
     told = f"{trained(study.evaluations):,} trainings, {training_cost(study.evaluations):,.0f} CPU seconds"
-    return f"{told}, {failed} failed" if failed else told
+    for status in ("pruned", "failed"):
+        count = sum(evaluation.status == status for evaluation in study.evaluations)
+        told += f", {count} {status}" if count else ""
+    return told
 
 
 def _rule(search: Study, trials: int | None) -> str:

@@ -18,6 +18,7 @@ from gnas.evaluate.candidate import CandidateWork, explain
 from gnas.evaluate.final import FinalWork
 from gnas.evaluate.job import Job
 from gnas.evaluate.limits import Limits
+from gnas.evaluate.pruning import make_pruner
 from gnas.evaluation import Evaluation
 from gnas.executors import Executor, make_executor
 from gnas.facts import library_versions, study_facts
@@ -160,6 +161,7 @@ class _Run:
             measure=latency_measure(self.problem.space, self.problem.task.sealed(), self.out) if measured else None,
             first=starting_architectures(self.problem),
             calibration=calibration,
+            pruner=make_pruner(spec.search.pruner, self.problem.objective, self.problem.search_recipe.epochs),
         )
         stage.run()
         if stage.exhausted:

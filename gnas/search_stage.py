@@ -17,6 +17,7 @@ from gnas.calibration import Calibration
 from gnas.errors import GnasError
 from gnas.evaluate.candidate import derive_seed, explain, failed_evaluation, versions
 from gnas.evaluate.job import Job
+from gnas.evaluate.pruning import Pruner, estimated_value
 from gnas.evaluate.recipe import Recipe
 from gnas.evaluation import Evaluation, Objective
 from gnas.executors.protocol import Executor
@@ -63,6 +64,8 @@ class SearchStage:
             again, at its full cost.
         first: Known good architectures: step k proposes the k-th of them, before the searcher is asked.
         calibration: What was measured of architectures, and is not measured again; None where it is not kept.
+        pruner: Ends candidates that fall behind; None for none. Then nothing is reused, since what another study let
+            train to its end this one may not.
     """
 
     name: Stage
@@ -78,6 +81,7 @@ class SearchStage:
     reuse: Mapping[str, Evaluation] = field(default_factory=dict)
     first: tuple[Architecture, ...] = ()
     calibration: Calibration | None = None
+    pruner: Pruner | None = None
     _exhausted: bool = field(default=False, init=False)
     _refused: int = field(default=0, init=False)
     _external: float = field(default=0.0, init=False)
@@ -120,6 +124,7 @@ class SearchStage:
             best=best.values[objective.name] if best else None,
             best_number=best.number if best else -1,
             failed=sum(evaluation.status == "failed" for evaluation in history),
+            pruned=sum(evaluation.status == "pruned" for evaluation in history),
             infeasible=len(history) - done,
             running=len(self.study.pending),
         )
@@ -169,13 +174,15 @@ class SearchStage:
         # What no constraint and no measurement needs now is counted on the network that the worker builds anyway.
         costs = study.counted(architecture) if self.measure is None else study.costs(architecture)
         numerics = None if self.calibration is None else self.calibration.find(digest)
-        job = Job(len(study.evaluations), architecture, self.recipe, step, costs, numerics)
+        bars = None if self.pruner is None else self.pruner.bars(study.evaluations, step)
+        job = Job(len(study.evaluations), architecture, self.recipe, step, costs, numerics, bars)
         if reason:
             self._record(_infeasible(job, reason))
             return
         before = self.reuse.get(digest)
         if (
             before is not None
+            and self.pruner is None
             and before.seed == derive_seed(self.recipe.seed, digest)
             and before.status != "infeasible"
         ):
@@ -202,6 +209,9 @@ class SearchStage:
         return replace(evaluation, values=self.study.costs(architecture))
 
     def _record(self, evaluation: Evaluation) -> None:
+        if evaluation.status == "pruned":
+            estimate = estimated_value(evaluation, self.study.evaluations, self.study.objective)
+            evaluation = replace(evaluation, estimate=estimate)
         recorded = self.study.record(evaluation)
         if self.calibration is not None:
             self.calibration.add(recorded)

@@ -71,6 +71,10 @@ class Search(_Section):
         epochs: Most epochs of a candidate while searching, a cheap first look; by default the recipe's. Finalists are
             always retrained by the recipe.
         measure_latency: Whether the latency of every candidate is measured and recorded.
+        pruner: Ends candidates that fall behind after some epochs: `median` where the best value so far is worse than
+            the median of finished candidates at that epoch; `hyperband` where it is not among the best third at a few
+            epochs. Never in the first ninth of the epochs. They count as trials, and searchers learn from what their
+            rank lets expect. Random search prunes alike.
     """
 
     algorithm: Literal["bayes", "evolution", "local", "random", "tpe", "nsga2"] = "bayes"
@@ -78,6 +82,7 @@ class Search(_Section):
     start: Literal["known", "none"] = "known"
     epochs: int | None = Field(default=None, ge=1)
     measure_latency: bool = False
+    pruner: Literal["none", "median", "hyperband"] = "none"
 
 
 class Final(_Section):

@@ -149,7 +149,7 @@ def headline(snapshot: Snapshot) -> str:
 
 
 def standing(snapshot: Snapshot, objective: Objective) -> str:
-    """Best so far, failures, time."""
+    """Best so far, failures, time, pace."""
     from gnas.report.text import duration, number
 
     parts = []
@@ -157,9 +157,13 @@ def standing(snapshot: Snapshot, objective: Objective) -> str:
         parts.append(f"best {objective.name} {number(snapshot.best)} (trial {snapshot.best_number})")
     if snapshot.failed:
         parts.append(f"{snapshot.failed} failed")
+    if snapshot.pruned:
+        parts.append(f"{snapshot.pruned} pruned")
     if snapshot.infeasible:
         parts.append(f"{snapshot.infeasible} infeasible")
     parts.append(duration(snapshot.seconds))
+    if snapshot.per_hour is not None:
+        parts.append(f"{snapshot.per_hour:,.0f} an hour")
     if snapshot.eta_seconds is not None:
         parts.append(f"{duration(snapshot.eta_seconds)} left")
     return "  " + ", ".join(parts)

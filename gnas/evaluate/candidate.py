@@ -18,6 +18,7 @@ from gnas import __version__
 from gnas.domain import AnsweringTask, Task
 from gnas.evaluate.job import Job
 from gnas.evaluate.limits import Limits
+from gnas.evaluate.pruning import CurveWatch
 from gnas.evaluation import Evaluation, Objective
 from gnas.space.protocol import Space
 
@@ -120,10 +121,12 @@ def evaluate_job(
     order of trials nor the worker matters.
 
     Returns:
-        Its evaluation; `failed` with a one-line reason where anything was raised.
+        Its evaluation; `failed` with a one-line reason where anything was raised, `pruned` with one where it fell
+        behind.
     """
     from gnas.evaluate.train import deterministic, train
 
+    watch = CurveWatch(job.bars)
     wall, cpu = time.perf_counter(), time.process_time()
     seed = derive_seed(job.recipe.seed, job.architecture.digest)
     try:
@@ -143,6 +146,7 @@ def evaluate_job(
             seed=seed,
             threads=threads,
             numerics=job.numerics,
+            on_epoch=watch,
         )
     except Exception as error:
         return failed_evaluation(
@@ -156,8 +160,10 @@ def evaluate_job(
         number=job.number,
         digest=job.architecture.digest,
         assignment=job.architecture.assignment,
-        status="ok",
-        values={**job.costs, **fit.values},
+        status="pruned" if watch.reason else "ok",
+        # What was measured halfway is in the curve: it must not be taken for the value of a whole training.
+        values=job.costs if watch.reason else {**job.costs, **fit.values},
+        reason=watch.reason,
         fidelity=float(fit.epochs),
         seed=seed,
         seconds=time.perf_counter() - wall,

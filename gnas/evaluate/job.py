@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from gnas.architecture import Architecture
+from gnas.evaluate.pruning import Bars
 from gnas.evaluate.recipe import Recipe
 from gnas.numerics import Numerics
 
@@ -21,6 +22,7 @@ class Job:
         costs: Already counted (`n_params`, …), to be kept in the evaluation's values; empty where a constraint did not
             ask for them: then the worker counts.
         numerics: Known to be fastest; None where the worker has to find out.
+        bars: What it has to reach not to be pruned; None for nothing.
     """
 
     number: int
@@ -29,3 +31,4 @@ class Job:
     step: int = 0
     costs: dict[str, float] = field(default_factory=dict)
     numerics: Numerics | None = None
+    bars: Bars | None = None

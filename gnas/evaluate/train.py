@@ -27,7 +27,7 @@ EVALUATION_BATCH = 512
 _HALVINGS = 2
 _MEBIBYTE = 2**20
 
-OnEpoch = Callable[[int, float], None]
+OnEpoch = Callable[[int, float], bool | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,8 @@ def train(
         limits: Time and memory.
         seed: Of batch order and dropout.
         threads: Threads of torch.
-        on_epoch: Called after each epoch with its number from 1 and the validation value.
+        on_epoch: Called after each epoch with its number from 1 and the validation value; a true answer ends the
+            training.
         stop_after: Trains exactly so many epochs of the recipe's schedule without validating: for a refit on all data.
         numerics: Known from an earlier training of this architecture; None measures what the recipe leaves open.
 
@@ -213,8 +214,7 @@ class _Run:
             values, weights = self._validate()
             value = values[self.objective.name]
             self.curve.append(value)
-            if on_epoch is not None:
-                on_epoch(self.epochs, value)
+            ended = on_epoch is not None and on_epoch(self.epochs, value)
             smoothed = fmean(self.curve[-recipe.smoothing :])
             better = best is None or self.objective.better(smoothed, reached)
             if better or recipe.keep == "last":
@@ -225,8 +225,9 @@ class _Run:
                 stalled += 1
                 if recipe.schedule == "plateau" and stalled % PLATEAU_PATIENCE == 0:
                     self._rate /= 2
-                if recipe.patience is not None and stalled >= recipe.patience:
-                    break
+                ended = ended or (recipe.patience is not None and stalled >= recipe.patience)
+            if ended:
+                break
         if best is not None:
             self.flat.restore(best)
         else:

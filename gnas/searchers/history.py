@@ -113,10 +113,16 @@ def remembered(fingerprint: str, codes: Codes, features: Callable[[Codes], NDArr
 
 
 def score(study: StudyView, evaluation: Evaluation) -> float:
-    """The objective with its sign turned so that larger is better; NaN where there is no usable value."""
-    if evaluation.status != "ok":
+    """The objective with its sign turned so that larger is better; NaN where there is no usable value.
+
+    A pruned evaluation counts with what it was estimated to come to.
+    """
+    if evaluation.status == "pruned" and evaluation.estimate is not None:
+        value = evaluation.estimate
+    elif evaluation.status == "ok":
+        value = float(evaluation.values.get(study.objective.name, math.nan))
+    else:
         return math.nan
-    value = float(evaluation.values.get(study.objective.name, math.nan))
     return study.objective.sign() * value if math.isfinite(value) else math.nan
 
 

@@ -14,7 +14,16 @@ from gnas.results import FinalRow
 
 OBJECTIVE = Objective("rmse", "minimize")
 SNAPSHOT = Snapshot(
-    "search", done=12, total=50, seconds=61.0, eta_seconds=130.0, best=0.7791, best_number=7, failed=1, running=2
+    "search",
+    done=12,
+    total=50,
+    pruned=3,
+    seconds=61.0,
+    eta_seconds=130.0,
+    best=0.7791,
+    best_number=7,
+    failed=1,
+    running=2,
 )
 GOOD = Evaluation(11, "d", (), "ok", values={"rmse": 0.8123}, seconds=2.0)
 BAD = Evaluation(12, "e", (), "failed", reason="OutOfMemoryError: 9,000 MB", seconds=1.0)
@@ -40,7 +49,8 @@ def test_plain_lines() -> None:
         play(progress)
     lines = stream.getvalue().splitlines()
     assert lines[0] == "search 12/50"
-    assert "trial 11: rmse 0.812, 2.0 s; best rmse 0.779 (trial 7), 1 failed, 1 min 01 s, 2 min 10 s left" in lines[1]
+    assert "trial 11: rmse 0.812, 2.0 s; best rmse 0.779 (trial 7), 1 failed, 3 pruned, 1 min 01 s, " in lines[1]
+    assert lines[1].endswith(", 708 an hour, 2 min 10 s left")
     assert "trial 12: failed: OutOfMemoryError: 9,000 MB" in lines[2]
     assert "finalist 1, seed 0: validation rmse 0.700, test 0.750" in lines[4]
     assert "forest, seed 1: failed: ValueError: no" in lines[5]
