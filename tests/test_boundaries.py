@@ -9,6 +9,7 @@ from pathlib import Path
 from types import ModuleType
 
 import gnas_datasets
+import gnas_imaging
 import gnas_molecular
 import gnas_spaces
 import gnas_tabular
@@ -38,7 +39,7 @@ def test_the_engine_names_no_domain() -> None:
 
 
 def modules() -> list[str]:
-    packages: tuple[ModuleType, ...] = (gnas, gnas_molecular, gnas_tabular, gnas_spaces, gnas_datasets)
+    packages: tuple[ModuleType, ...] = (gnas, gnas_imaging, gnas_molecular, gnas_tabular, gnas_spaces, gnas_datasets)
     return sorted(
         module.name
         for package in packages

@@ -1,0 +1,1 @@
+"""The imaging domain of gnas: medical images in two and three dimensions."""
