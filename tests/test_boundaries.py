@@ -13,6 +13,7 @@ import gnas_imaging
 import gnas_molecular
 import gnas_spaces
 import gnas_tabular
+import gnas_timeseries
 
 import gnas
 from gnas.domain import domain_names
@@ -39,7 +40,7 @@ def test_the_engine_names_no_domain() -> None:
 
 
 def modules() -> list[str]:
-    packages: tuple[ModuleType, ...] = (gnas, gnas_imaging, gnas_molecular, gnas_tabular, gnas_spaces, gnas_datasets)
+    packages: tuple[ModuleType, ...] = (gnas, gnas_imaging, gnas_molecular, gnas_tabular, gnas_timeseries, gnas_spaces, gnas_datasets)
     return sorted(
         module.name
         for package in packages

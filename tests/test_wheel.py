@@ -27,7 +27,7 @@ def names(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 def test_top_level_names_are_ours(names: list[str]) -> None:
     tops = {name.split("/")[0] for name in names}
     packages = {top for top in tops if not top.endswith(".dist-info")}
-    assert packages == {"gnas", "gnas_imaging", "gnas_molecular", "gnas_tabular", "gnas_spaces", "gnas_datasets"}
+    assert packages == {"gnas", "gnas_imaging", "gnas_molecular", "gnas_tabular", "gnas_timeseries", "gnas_spaces", "gnas_datasets"}
 
 
 def test_every_data_file_of_the_tree_is_inside(names: list[str]) -> None:

@@ -49,6 +49,19 @@ def random_split(n: int, fractions: Fractions, rng: np.random.Generator) -> Part
     return parts_of([list(part) for part in np.split(order, cuts)])
 
 
+def stratified_split(keys: Sequence[Hashable], fractions: Fractions, rng: np.random.Generator) -> Parts:
+    """Examples at random, those of one key (a class) in equal shares; at least one of each key trains."""
+    lists: list[list[int]] = [[], [], []]
+    cuts = np.cumsum(fractions)[:2]
+    for group in groups_of(keys):
+        ranks = (np.arange(len(group)) + rng.random()) / len(group)
+        codes = np.searchsorted(cuts, ranks, side="right")
+        codes[0] = 0
+        for code, position in zip(codes.tolist(), rng.permutation(group).tolist(), strict=True):
+            lists[code].append(position)
+    return parts_of(lists)
+
+
 def balanced_split(keys: Sequence[Hashable], fractions: Fractions, rng: np.random.Generator) -> Parts:
     """Whole groups in a seeded order; those larger than half of validation or test go to training first.
 

@@ -1,0 +1,1 @@
+"""The domain of time series: sensors, signals, recordings cut into windows."""

@@ -1,0 +1,413 @@
+"""SeriesTask: series with labels and parts, ready to train on."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.nn import functional
+
+from gnas.data.rotation import validation_blocks
+from gnas.data.scaling import TargetScaler
+from gnas.domain import Baseline, Batch, DataSummary, Metric, Part
+from gnas.errors import DataError, DivergedError, SpecError
+from gnas.evaluate.recipe import Recipe
+from gnas.ops import Op, TensorType
+from gnas_timeseries import metrics
+from gnas_timeseries.options import TaskKind
+from gnas_timeseries.predict import probabilities
+from gnas_timeseries.scaling import SignalScaler
+from gnas_timeseries.store import SeriesStore
+
+_LOSSES: Mapping[TaskKind, tuple[str, ...]] = {
+    "regression": ("mse", "mae", "huber"),
+    "classification": ("cross_entropy",),
+    "multilabel": ("bce",),
+}
+_PER_LABEL: Mapping[str, Callable[..., torch.Tensor]] = {
+    "mse": functional.mse_loss,
+    "mae": functional.l1_loss,
+    "huber": functional.huber_loss,
+}
+
+
+@dataclass(frozen=True)
+class SeriesTask:
+    """A problem on time series; implements `gnas.domain.Task` and `TurningTask`.
+
+    Built by `SeriesTask.of`. Scalers are fitted on the training part, so they follow from `stores`.
+
+    Attributes:
+        name: Of the data.
+        kind: Classification, regression or multilabel.
+        target_names: Names of the targets.
+        classes: Names of the classes of a classification; empty otherwise.
+        channels: Names of the channels.
+        metrics: The objective first.
+        summary: What to tell of the data.
+        stores: Raw data of each part; a sealed task has no `test`.
+        normalise: How signals are scaled.
+        mask: Whether a channel tells which steps are there.
+        turning: Whether the learning data can be divided anew: by `group`, or one group at a time (`each`).
+        signal_scaler, target_scaler: Fitted on the training part.
+    """
+
+    name: str
+    kind: TaskKind
+    target_names: tuple[str, ...]
+    classes: tuple[str, ...]
+    channels: tuple[str, ...]
+    metrics: tuple[Metric, ...]
+    summary: DataSummary
+    stores: Mapping[Part, SeriesStore]
+    normalise: str
+    mask: bool
+    turning: str
+    signal_scaler: SignalScaler
+    target_scaler: TargetScaler
+    _cache: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
+
+    @classmethod
+    def of(
+        cls,
+        *,
+        name: str,
+        kind: TaskKind,
+        target_names: tuple[str, ...],
+        classes: tuple[str, ...],
+        channels: tuple[str, ...],
+        metrics: tuple[Metric, ...],
+        summary: DataSummary,
+        stores: Mapping[Part, SeriesStore],
+        normalise: str,
+        mask: bool,
+        turning: str,
+    ) -> SeriesTask:
+        """The task of raw stores, scalers fitted on `stores["train"]`."""
+        train = stores["train"]
+        regression = kind == "regression"
+        return cls(
+            name=name,
+            kind=kind,
+            target_names=target_names,
+            classes=classes,
+            channels=channels,
+            metrics=metrics,
+            summary=summary,
+            stores=stores,
+            normalise=normalise,
+            mask=mask,
+            turning=turning,
+            signal_scaler=SignalScaler.fit(normalise, train.values.numpy(), train.steps.numpy(), mask),
+            target_scaler=(
+                TargetScaler.fit(train.labels.numpy()) if regression else TargetScaler.identity(len(target_names))
+            ),
+        )
+
+    def __getstate__(self) -> dict[str, Any]:
+        # NOTE: device tensors and ops are made anew where the task arrives.
+        return {**self.__dict__, "_cache": {}}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+
+    @property
+    def width(self) -> int:
+        """Numbers the network returns for a series: one a class, or one a target."""
+        return len(self.classes) or len(self.target_names)
+
+    @property
+    def inputs(self) -> Mapping[str, TensorType]:
+        """The series, channels before steps; the last channel is the mask where there is one."""
+        _, channels, steps = self.stores["train"].values.shape
+        return {"series": TensorType("series", ("example", channels + self.mask, steps))}
+
+    @property
+    def output(self) -> TensorType:
+        """One number per series and class or target: logit, or standardised value."""
+        return TensorType("features", ("example", self.width))
+
+    @property
+    def ops(self) -> Mapping[str, Op]:
+        """Ops by name."""
+        from gnas_timeseries.ops import series_ops
+
+        return series_ops(self.width)
+
+    @property
+    def recipe(self) -> Recipe:
+        """Default training recipe: few data see more epochs and smaller batches; the last epoch is kept."""
+        n = len(self.stores["train"])
+        batch = 16 if n < 300 else 32 if n < 1500 else 64 if n < 10_000 else 128
+        epochs = 60 if n < 300 else 40 if n < 3000 else 20 if n < 10_000 else 10
+        return Recipe(batch_size=batch, epochs=epochs, learning_rate=2e-3, smoothing=3, keep="last", weight_decay=1e-3)
+
+    @property
+    def memo(self) -> dict[Any, Any]:
+        """What was derived from this task before; it does not travel to workers."""
+        return self._cache
+
+    @property
+    def default_space(self) -> str:
+        """Name of the space searched when the spec names none."""
+        return "timeseries/default"
+
+    @property
+    def default_network(self) -> tuple[str, Mapping[str, Any]]:
+        """One InceptionTime network."""
+        from gnas_timeseries.known import INCEPTION_TIME
+
+        return self.default_space, INCEPTION_TIME
+
+    @property
+    def starting_points(self) -> Sequence[Mapping[str, Any]]:
+        """Known good networks of the field."""
+        from gnas_timeseries.known import STARTING_POINTS
+
+        return STARTING_POINTS
+
+    @property
+    def baselines(self) -> Mapping[str, Baseline]:
+        """Baselines by name: those from aeon only where it is installed."""
+        from gnas_timeseries.baselines import baselines_of
+
+        return baselines_of(self.kind, len(self.target_names))
+
+    def sealed(self) -> SeriesTask:
+        """The same task without the test part."""
+        kept: Mapping[Part, SeriesStore] = {part: store for part, store in self.stores.items() if part != "test"}
+        return replace(self, stores=kept, _cache={})
+
+    def merged(self) -> SeriesTask:
+        """The same task with validation joined to train; scalers are fitted anew. `validation` stays readable."""
+        return self._with_stores({"train": self.stores["train"].joined(self.stores["validation"])})
+
+    @property
+    def turns(self) -> int:
+        """How many divisions of the learning data `turned` knows."""
+        return 1 + len(self._blocks())
+
+    def turned(self, turn: int) -> SeriesTask:
+        """The same task, other series of the learning data validating, whole groups of them; `test` stays.
+
+        Turn 0 is the task itself; after the last of `turns` it begins anew. Scalers are fitted anew.
+        """
+        turn %= self.turns
+        if not turn:
+            return self
+        key = ("turned", turn)
+        if key not in self._cache:
+            block = self._blocks()[turn - 1]
+            learning = self.stores["train"].joined(self.stores["validation"])
+            rest = np.setdiff1d(np.arange(len(learning)), block)
+            taken: Mapping[Part, NDArray[np.int64]] = {"train": rest, "validation": block}
+            self._cache[key] = self._with_stores(
+                {part: learning.take(torch.from_numpy(rows)) for part, rows in taken.items()}
+            )
+        found: SeriesTask = self._cache[key]
+        return found
+
+    def _blocks(self) -> list[NDArray[np.int64]]:
+        """Positions of training series that can validate in the stead of those that do."""
+        if "blocks" not in self._cache:
+            groups = self.stores["train"].groups
+            if self.turning == "each":
+                names = np.asarray(groups)
+                found = [np.flatnonzero(names == name) for name in dict.fromkeys(groups)]
+                self._cache["blocks"] = [block for block in found if self._can_validate(block)]
+            else:
+                self._cache["blocks"] = (
+                    validation_blocks(groups, self.size("validation"), self._can_validate) if self.turning else []
+                )
+        blocks: list[NDArray[np.int64]] = self._cache["blocks"]
+        return blocks
+
+    def _can_validate(self, block: NDArray[np.int64]) -> bool:
+        """Whether training keeps every class without these, and the metrics are defined on them."""
+        labels = self.stores["train"].labels.numpy()
+        if self.kind == "regression":
+            return True
+        if self.kind == "multilabel":
+            inside = labels[block]
+            return bool(((inside == 0).any(axis=0) & (inside == 1).any(axis=0)).any())
+        kept = np.delete(labels[:, 0], block)
+        return len(np.unique(kept)) == len(self.classes) and len(np.unique(labels[block, 0])) > 1
+
+    def _with_stores(self, stores: Mapping[Part, SeriesStore]) -> SeriesTask:
+        """The same task with other series in some parts; scalers are fitted anew."""
+        return SeriesTask.of(
+            name=self.name,
+            kind=self.kind,
+            target_names=self.target_names,
+            classes=self.classes,
+            channels=self.channels,
+            metrics=self.metrics,
+            summary=self.summary,
+            stores={**self.stores, **stores},
+            normalise=self.normalise,
+            mask=self.mask,
+            turning=self.turning,
+        )
+
+    def size(self, part: Part) -> int:
+        """Number of series.
+
+        Raises:
+            DataError: `test` of a sealed task.
+        """
+        return len(self.store(part))
+
+    def batches(
+        self, part: Part, batch_size: int, *, generator: torch.Generator | None = None, device: str = "cpu"
+    ) -> Iterator[Batch]:
+        """Batches of a part, shuffled if a generator is given.
+
+        The series are shared out evenly over the fewest batches that keep to `batch_size`, so that no last batch of
+        a single series upsets batch normalisation.
+        """
+        values, targets, mask = self._resident(part, device)
+        n = len(values)
+        order = torch.arange(n) if generator is None else torch.randperm(n, generator=generator)
+        for index in torch.tensor_split(order.to(device), max(1, math.ceil(n / batch_size))):
+            yield Batch({"series": values[index]}, targets[index], mask[index])
+
+    def loss(self, outputs: torch.Tensor, batch: Batch, recipe: Recipe) -> torch.Tensor:
+        """Mean over the labels that are present; `auto` is `cross_entropy`, `mse` or `bce` by the kind of task.
+
+        Args:
+            outputs: Shape `(series, class or target)`.
+            batch: The labels, one-hot for a classification.
+            recipe: Names the loss.
+
+        Raises:
+            SpecError: The recipe's loss is not one for this task.
+        """
+        name = _LOSSES[self.kind][0] if recipe.loss == "auto" else recipe.loss
+        if name not in _LOSSES[self.kind]:
+            accepted = ", ".join(("auto", *_LOSSES[self.kind]))
+            raise SpecError(f"no loss for a {self.kind} task", place="recipe.loss", value=name, accepted=accepted)
+        weight = self._class_weights(outputs) if recipe.class_weights == "balanced" else None
+        if name == "cross_entropy":
+            each = -(batch.targets * functional.log_softmax(outputs, dim=1))
+            return (each if weight is None else each * weight).sum() / len(outputs)
+        if name == "bce":
+            each = functional.binary_cross_entropy_with_logits(
+                outputs, batch.targets, pos_weight=weight, reduction="none"
+            )
+        else:
+            each = _PER_LABEL[name](outputs, batch.targets, reduction="none")
+        mask = batch.mask.to(each.dtype)
+        return (each * mask).sum() / mask.sum().clamp(min=1.0)
+
+    def predictions(self, outputs: torch.Tensor) -> NDArray[np.float64]:
+        """Values in data units, or probabilities, from raw network outputs `(series, class or target)`."""
+        raw = outputs.detach().to("cpu", torch.float64).numpy()
+        return self.target_scaler.restore(raw) if self.kind == "regression" else probabilities(raw, self.kind)
+
+    def score(self, part: Part, outputs: torch.Tensor) -> Mapping[str, float]:
+        """All metrics, in data units, from raw network outputs `(series, class or target)` for the whole part in order.
+
+        Raises:
+            DataError: `test` of a sealed task.
+            DivergedError: An output is NaN or infinite.
+        """
+        expected = (len(self.store(part)), self.width)
+        if tuple(outputs.shape) != expected:
+            raise DataError(f"outputs for the {part} part", value=tuple(outputs.shape), accepted=str(expected))
+        predicted = self.predictions(outputs)
+        if not np.isfinite(predicted).all():
+            raise DivergedError("an output of the network is NaN or infinite")
+        return self.score_predictions(part, predicted)
+
+    def score_predictions(self, part: Part, predicted: NDArray[np.float64]) -> Mapping[str, float]:
+        """All metrics from values in data units, or probabilities, `(series, class or target)`."""
+        store = self.store(part)
+        truth = store.labels.numpy()
+        if self.kind == "classification":
+            found = metrics.score_classes(truth[:, 0].astype(np.int64), predicted, store.groups)
+        elif self.kind == "regression":
+            found = metrics.score_values(truth, predicted, store.groups)
+        else:
+            found = metrics.score_labels(truth, predicted)
+        return {metric.name: found[metric.name] for metric in self.metrics}
+
+    def example(self, n: int) -> Mapping[str, torch.Tensor]:
+        """Model inputs of `n` training series, spread evenly over the part; series repeat if there are fewer."""
+        size = self.size("train")
+        index = torch.arange(n) * size // n if n <= size else torch.arange(n) % size
+        return {"series": self._resident("train", "cpu")[0][index]}
+
+    def dynamic_axes(self) -> Mapping[str, Mapping[int, str]]:
+        """Axes of each input that vary: the number of series."""
+        return {"series": {0: "example"}}
+
+    @property
+    def preprocessing(self) -> Mapping[str, Any]:
+        """Everything that turns a signal into model inputs and an output into a prediction, as JSON holds it."""
+        return {
+            "task": self.kind,
+            "targets": list(self.target_names),
+            "classes": list(self.classes),
+            "channels": list(self.channels),
+            "steps": int(self.stores["train"].values.shape[2]),
+            "unit": next((metric.unit for metric in self.metrics if metric.unit), ""),
+            "target_mean": self.target_scaler.mean.tolist(),
+            "target_std": self.target_scaler.std.tolist(),
+            "signals": self.signal_scaler.as_mapping(),
+        }
+
+    def takeaway(self) -> Mapping[str, str]:
+        """Text files beside `model.py` in the export folder."""
+        from gnas_timeseries.takeaway import takeaway
+
+        files: Mapping[str, str] = takeaway(self)
+        return files
+
+    def store(self, part: Part) -> SeriesStore:
+        """Raw data of a part.
+
+        Raises:
+            DataError: `test` of a sealed task.
+        """
+        if part not in self.stores:
+            accepted = ", ".join(self.stores)
+            raise DataError("this task is sealed: searching never reads the test part", value=part, accepted=accepted)
+        return self.stores[part]
+
+    def _resident(self, part: Part, device: str) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Scaled series, targets and mask of a part on a device, made once."""
+        store = self.store(part)
+        key = (part, device)
+        if key not in self._cache:
+            values = torch.from_numpy(self.signal_scaler(store.values.numpy(), store.steps.numpy()))
+            if self.kind == "classification":
+                targets = functional.one_hot(store.labels[:, 0].long(), self.width).float()
+                mask = torch.ones_like(targets, dtype=torch.bool)
+            else:
+                scaled = self.target_scaler.scale(store.labels.numpy())
+                targets = torch.from_numpy(np.nan_to_num(scaled, nan=0.0).astype(np.float32))
+                mask = ~torch.isnan(store.labels)
+            self._cache[key] = tuple(tensor.to(device) for tensor in (values, targets, mask))
+        resident: tuple[torch.Tensor, torch.Tensor, torch.Tensor] = self._cache[key]
+        return resident
+
+    def _class_weights(self, like: torch.Tensor) -> torch.Tensor:
+        """Weight of each class in training so that all weigh alike, mean 1 over the series; negatives per positive of a
+        multi-label target, 1 where one is absent."""
+        key = ("class_weights", str(like.device))
+        if key not in self._cache:
+            labels = self.stores["train"].labels.numpy()
+            if self.kind == "classification":
+                counts = np.bincount(labels[:, 0].astype(np.int64), minlength=self.width)
+                weight = len(labels) / (self.width * np.maximum(counts, 1))
+            else:
+                positive, negative = (labels == 1).sum(axis=0), (labels == 0).sum(axis=0)
+                weight = np.where((positive > 0) & (negative > 0), negative / np.maximum(positive, 1), 1.0)
+            self._cache[key] = torch.tensor(weight, dtype=like.dtype, device=like.device)
+        found: torch.Tensor = self._cache[key]
+        return found
