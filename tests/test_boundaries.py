@@ -40,7 +40,8 @@ def test_the_engine_names_no_domain() -> None:
 
 
 def modules() -> list[str]:
-    packages: tuple[ModuleType, ...] = (gnas, gnas_imaging, gnas_molecular, gnas_tabular, gnas_timeseries, gnas_spaces, gnas_datasets)
+    domains = (gnas_imaging, gnas_molecular, gnas_tabular, gnas_timeseries)
+    packages: tuple[ModuleType, ...] = (gnas, *domains, gnas_spaces, gnas_datasets)
     return sorted(
         module.name
         for package in packages

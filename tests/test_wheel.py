@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+DOMAINS = ("gnas_imaging", "gnas_molecular", "gnas_tabular", "gnas_timeseries")
 ROOT = Path(__file__).parents[1]
 
 
@@ -27,11 +28,11 @@ def names(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 def test_top_level_names_are_ours(names: list[str]) -> None:
     tops = {name.split("/")[0] for name in names}
     packages = {top for top in tops if not top.endswith(".dist-info")}
-    assert packages == {"gnas", "gnas_imaging", "gnas_molecular", "gnas_tabular", "gnas_timeseries", "gnas_spaces", "gnas_datasets"}
+    assert packages == {"gnas", *DOMAINS, "gnas_spaces", "gnas_datasets"}
 
 
 def test_every_data_file_of_the_tree_is_inside(names: list[str]) -> None:
-    domains = dict.fromkeys(("gnas_imaging", "gnas_molecular", "gnas_tabular"), ROOT / "domains")
+    domains = dict.fromkeys(DOMAINS, ROOT / "domains")
     sources = {"gnas": ROOT, **domains, "gnas_spaces": ROOT / "spaces"}
     wanted = {
         str(path.relative_to(base))

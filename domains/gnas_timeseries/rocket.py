@@ -74,10 +74,11 @@ def _estimator(name: str, kind: TaskKind) -> Any:
     if kind == "regression":
         from aeon.regression import convolution_based as regression
 
-        return {
+        regressors = {
             "minirocket": regression.MiniRocketRegressor,
             "multirocket_hydra": regression.MultiRocketHydraRegressor,
-        }[name]
+        }
+        return regressors[name]
     from aeon.classification import convolution_based as classification
 
     classifiers = {

@@ -7,6 +7,7 @@ import pytest
 from gnas_timeseries.data import Series, load_series
 from gnas_timeseries.options import SeriesData
 
+from gnas.data.parts import PARTS
 from gnas.errors import DataError
 from tests.timeseries.samples import subjects, waves, write_long, write_npz
 
@@ -173,8 +174,8 @@ def test_classes_have_equal_shares_in_a_random_split(tmp_path: Path) -> None:
     x, y = waves(100, classes=4)
     write_npz(tmp_path / "a.npz", X=x, y=y)
     series = load(tmp_path, file="a.npz", split={"fractions": [0.6, 0.2, 0.2]})
-    for part, n in (("train", 15), ("validation", 5), ("test", 5)):
-        found = np.bincount(series.labels.values[series.parts.of(part), 0].astype(int))  # type: ignore[arg-type]
+    for part, n in zip(PARTS, (15, 5, 5), strict=True):
+        found = np.bincount(series.labels.values[:, 0].astype(int)[series.parts.of(part)])
         assert found == pytest.approx([n] * 4, abs=1)
 
 

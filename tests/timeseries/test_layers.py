@@ -50,7 +50,7 @@ def test_fixed_filters_answer_to_what_they_are_for() -> None:
 
 def test_inception_has_kernels_of_three_lengths_and_a_pool() -> None:
     layer = Inception(6, 16, 41, 8, "ReLU")
-    assert [branch.convolution.kernel_size[0] for branch in layer.branches] == [41, 21, 11]
+    assert [branch.get_parameter("convolution.weight").shape[2] for branch in layer.branches] == [41, 21, 11]
     assert layer(torch.randn(2, 6, 20)).shape == (2, 16, 20)
 
 
