@@ -75,7 +75,7 @@ class CurveWatch:
 
     def __call__(self, epoch: int, value: float) -> bool:
         """Whether to end the training after an epoch with this validation value."""
-        self._curve.append(value)
+        self._curve[epoch - 1 :] = [value]  # A training that memory ended begins again at epoch 1.
         self.reason = "" if self.bars is None else self.bars.reason(self._curve)
         return bool(self.reason)
 

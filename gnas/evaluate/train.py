@@ -140,20 +140,31 @@ def train(
 
 
 def predict(network: nn.Module, task: Task, part: Part, *, device: str = "cpu", threads: int = 1) -> Tensor:
-    """Raw outputs for a whole part in order, on the CPU; shape `(example, target)`."""
+    """Raw outputs for a whole part in order, on the CPU; shape `(example, target)`.
+
+    Batches are halved where memory runs out.
+    """
     network.eval()
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
+    size = EVALUATION_BATCH
     try:
-        with torch.no_grad():
-            names = tuple(task.inputs)
-            outputs = [
-                network(*[batch.inputs[name] for name in names])
-                for batch in task.batches(part, EVALUATION_BATCH, device=device)
-            ]
-            return torch.cat(outputs).cpu()
+        while True:
+            try:
+                return _outputs(network, task, part, size, device)
+            except (MemoryError, torch.OutOfMemoryError, RuntimeError) as error:
+                if not _is_memory(error) or size == 1:
+                    raise
+                size //= 2
     finally:
         torch.set_num_threads(before)
+
+
+def _outputs(network: nn.Module, task: Task, part: Part, size: int, device: str) -> Tensor:
+    names = tuple(task.inputs)
+    with torch.no_grad():
+        batches = task.batches(part, size, device=device)
+        return torch.cat([network(*[batch.inputs[name] for name in names]) for batch in batches]).cpu()
 
 
 @dataclass(slots=True)

@@ -92,6 +92,11 @@ def test_the_watch_tells_why() -> None:
     assert not CurveWatch(None)(1, math.inf)
 
 
+def test_the_watch_begins_again_with_the_training() -> None:
+    watch = CurveWatch(Bars(LOSS, {2: 1.0}, True, ""))
+    assert [watch(1, 0.5), watch(1, 2.0), watch(2, 1.5)] == [False, False, True]
+
+
 @pytest.mark.parametrize(
     ("objective", "last", "estimate"),
     [(LOSS, 0.5, 0.1), (LOSS, 9.0, 1.0), (LOSS, 3.5, 0.56), (LOSS, 3.0, 0.4), (GAIN, 9.0, 1.0), (GAIN, 0.5, 0.1)],

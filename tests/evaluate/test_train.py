@@ -204,3 +204,19 @@ def test_schedules_rise_to_one_and_stay_positive(schedule: str) -> None:
     assert max(values) == pytest.approx(1.0, abs=0.02)
     assert min(values) > 0 and values[0] < 0.5
     assert (values[-1] < 0.01) == (schedule in ("cosine", "onecycle"))
+
+
+def test_prediction_halves_its_batches_where_memory_runs_out() -> None:
+    class Narrow(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            if len(x) > most:
+                raise torch.OutOfMemoryError("CUDA out of memory")
+            return x
+
+    model, most = network(middle=Narrow()), 512
+    whole = predict(model, TASK, "validation")
+    most = 9
+    torch.testing.assert_close(predict(model, TASK, "validation"), whole)
+    most = 0
+    with pytest.raises(torch.OutOfMemoryError):
+        predict(model, TASK, "validation")
