@@ -43,12 +43,14 @@ def main() -> None:
     names = options.searchers.split(",")
     found = {}
     for name in names:
-        searcher, limits = make(name), Limits(options.queries, options.start, options.batch)
+        searcher, limits = make(name), Limits(options.queries, options.start, options.batch, options.top > 0)
         runs = []
         for r in range(options.runs):
             runs.append(problem.play(searcher, limits, (options.seed, r)))
             print(f"{name}, run {r + 1}: {_told(problem, runs[-1], marks)}", file=sys.stderr, flush=True)
         found[name] = summary(problem, runs, marks)
+        if options.top:
+            found[name]["found_of_top"] = found_of_top(problem, runs, marks, options.top)
         if not options.json:
             print(_line(name, found[name], options.report), flush=True)
     if options.json:
@@ -89,7 +91,9 @@ class Problem:
         """One run: random architectures, the same for every searcher, then what it asks for."""
         study, asked, best = MemoryStudy(self.table.space, self.objective), list[int](), np.nanmax(self.scores)
         random, began = make_searcher("random"), time.perf_counter()
-        while len(asked) < limits.queries and (not asked or max(self._score(k) for k in asked[-limits.batch :]) < best):
+        while len(asked) < limits.queries:
+            if asked and not limits.past_optimum and max(self._score(k) for k in asked[-limits.batch :]) >= best:
+                break
             starting = len(asked) < limits.start
             n = 1 if starting else min(limits.batch, limits.queries - len(asked))
             asker = random if starting else searcher
@@ -121,11 +125,13 @@ class Limits:
         queries: Answers it may ask for.
         start: Random architectures it begins with.
         batch: How many a searcher is asked for at once, before their answers are told.
+        past_optimum: Whether it goes on once the optimum was found.
     """
 
     queries: int
     start: int
     batch: int = 1
+    past_optimum: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +176,15 @@ def summary(problem: Problem, runs: Sequence[Run], marks: Sequence[int]) -> dict
     }
 
 
+def found_of_top(
+    problem: Problem, runs: Sequence[Run], marks: Sequence[int], top: int
+) -> dict[int, tuple[float, float]]:
+    """How many of the `top` best classes were asked for by each mark: mean over runs, standard error."""
+    scores = np.where(np.isfinite(problem.scores), problem.scores, -np.inf)
+    best = np.argsort(-scores, kind="stable")[:top]
+    return {m: _mean_se(np.array([float(np.isin(best, run.asked[:m]).sum()) for run in runs])) for m in marks}
+
+
 def _first(hits: NDArray[np.bool_]) -> float:
     """Queries until the first hit; infinite if there is none."""
     return float(hits.argmax() + 1) if hits.any() else math.inf
@@ -206,6 +221,9 @@ def _line(name: str, found: dict[str, object], report: str | None) -> str:
         values = found[key]
         if isinstance(values, dict):
             parts.append(f"{title} " + ", ".join(f"{v:g}@{m}" for m, v in values.items()))
+    of_top = found.get("found_of_top")
+    if isinstance(of_top, dict):
+        parts.append("of the top found " + ", ".join(f"{v[0]:.1f}±{v[1]:.1f}@{m}" for m, v in of_top.items()))
     parts.append(f"median queries to the optimum {found['median_queries_to_optimum']}")
     parts.append(f"{found['seconds_a_query']:.3f} s a query")
     return "\n  ".join(parts)
@@ -224,6 +242,7 @@ def _document(options: argparse.Namespace, problem: Problem, found: Mapping[str,
         "queries": options.queries,
         "start": options.start,
         "batch": options.batch,
+        "top": options.top,
         "runs": options.runs,
         "seed": options.seed,
         "searchers": found,
@@ -243,12 +262,18 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--runs", type=int, default=20, help="runs of each searcher")
     parser.add_argument("--start", type=int, default=10, help="random architectures a run begins with")
     parser.add_argument("--batch", type=int, default=1, help="how many are asked for at once")
+    parser.add_argument(
+        "--top",
+        type=int,
+        default=0,
+        help="tell how many of so many best classes are found; runs go on past the optimum",
+    )
     parser.add_argument("--searchers", default="bayes,evolution,local,tpe,random", help="names, options after colons")
     parser.add_argument("--seed", type=int, default=0, help="of the first run")
     parser.add_argument("--json", action="store_true", help="print an object instead of text")
     options = parser.parse_args()
-    if min(options.queries, options.runs, options.batch) < 1 or options.start < 0:
-        parser.error("--queries, --runs and --batch must be at least 1, --start at least 0")
+    if min(options.queries, options.runs, options.batch) < 1 or min(options.start, options.top) < 0:
+        parser.error("--queries, --runs and --batch must be at least 1, --start and --top at least 0")
     return options
 
 

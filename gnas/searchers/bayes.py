@@ -1,7 +1,8 @@
 """Bayesian optimisation with a Gaussian process over architecture features.
 
 A space of at most 100,000 isomorphism classes is ranked whole. In a larger one the pool is mutations and crossovers of
-the incumbents and random ones, cut by a coarse process on the codes alone, then evolved under the acquisition.
+the incumbents and random ones, cut by a coarse process on the codes alone, then evolved under the acquisition. Once the
+history is long and the incumbents' surroundings are spent, a standing pool (`gnas.searchers.harvest`) takes its place.
 
 Sources: the loop and its pool of mutated incumbents after White, Neiswanger and Savani, "BANANAS", AAAI 2021,
 arXiv:1910.11858; expected improvement weighted by the probability of feasibility after Gardner et al., "Bayesian
@@ -25,10 +26,11 @@ from gnas.evaluation import Evaluation
 from gnas.predictors.acquisition import log_expected_improvement, upper_confidence_bound
 from gnas.predictors.codes import code_features
 from gnas.predictors.features import FeatureExtractor, extractor_of_space
-from gnas.predictors.gp import cholesky
+from gnas.predictors.gp import Hyper, cholesky
 from gnas.predictors.kernels import Floats
 from gnas.predictors.protocol import Vector
 from gnas.searchers.evolve import evolved
+from gnas.searchers.harvest import harvest
 from gnas.searchers.history import encode_rows, evaluated_rows, ranked, remembered, row_keys
 from gnas.searchers.options import require
 from gnas.searchers.outlook import Encoder, Evidence, Model, Outlook, log_feasibility, outlook
@@ -55,8 +57,13 @@ class BayesianOptimisation:
         pool: Candidates ranked by their codes at each ask.
         shortlist: Those of them whose graphs are looked at.
         incumbents: How many of the best are mutated.
-        generations: Of offspring that the shortlist has under the acquisition, where graphs have at most 16 nodes:
+        generations: Of offspring that the shortlist has under the acquisition, where graphs have at most 12 nodes:
             larger ones cost more to look at than it brings.
+        standing: Rows of the standing pool for each evaluation, up to 16,384 in all, where graphs have at most 12
+            nodes; 0 does without.
+        standing_from: Evaluations from which on there is one: before, what was learnt last counts for more.
+        observed: Whether from then on the improvement that `ei` expects of a pool is that of a new evaluation, noise
+            included, over the best one seen: right where the best value seen is the aim, as on a table.
     """
 
     n_initial: int = 6
@@ -66,6 +73,9 @@ class BayesianOptimisation:
     shortlist: int = 32
     incumbents: int = 8
     generations: int = 2
+    standing: int = 40
+    standing_from: int = 200
+    observed: bool = False
 
     def __post_init__(self) -> None:
         require(self.n_initial >= 2, "n_initial", self.n_initial, "2 or more")
@@ -74,6 +84,8 @@ class BayesianOptimisation:
         require(self.shortlist >= 1, "shortlist", self.shortlist, "1 or more")
         require(self.incumbents >= 1, "incumbents", self.incumbents, "1 or more")
         require(self.generations >= 0, "generations", self.generations, "0 or more")
+        require(self.standing >= 0, "standing", self.standing, "0 or more")
+        require(self.standing_from >= 2, "standing_from", self.standing_from, "2 or more")
 
     def ask(self, study: StudyView, n: int, rng: np.random.Generator) -> list[Architecture]:
         """`n` candidates one after another, each as if the ones before and those pending had come out as predicted."""
@@ -94,8 +106,12 @@ class BayesianOptimisation:
         space, extractor = study.space, extractor_of_space(study.space)
         if not extractor.names:
             return
-        coarse: Encoder = partial(code_features, space.choices)
         fine: Encoder = partial(_graph_features, extractor, space)
+        if self.standing and len(study.evaluations) >= self.standing_from and extractor.typical_size <= _SMALL_GRAPH:
+            gathered = harvest(study, fine, self.standing)
+            if gathered and self._propose_of(proposals, gathered.pool, rng, gathered.hyper):
+                return
+        coarse: Encoder = partial(code_features, space.choices)
         pool = self._pool(study, best, rng)
         if not len(pool):
             return
@@ -135,9 +151,11 @@ class BayesianOptimisation:
         )
         return np.concatenate([found, pool[shortlist:]])
 
-    def _propose_of(self, proposals: Proposals, pool: Pool, rng: np.random.Generator) -> bool:
-        """Ranks a whole space; False if its model would not fit in memory."""
-        expected = pool_outlook(proposals.study, pool)
+    def _propose_of(
+        self, proposals: Proposals, pool: Pool, rng: np.random.Generator, hyper: Hyper | None = None
+    ) -> bool:
+        """Ranks a pool; False if its model would not fit in memory."""
+        expected = pool_outlook(proposals.study, pool, hyper)
         if expected is None:
             return False
         feasible = pool_feasibility(proposals.study, pool)
@@ -182,6 +200,8 @@ class BayesianOptimisation:
         mean, std = expected.mean[: len(feasible)], np.sqrt(expected.variance[: len(feasible)])
         if self.acquisition != "ei":
             return upper_confidence_bound(mean, std, self.beta) + feasible
+        if self.observed and isinstance(expected, PoolOutlook) and len(expected.taken) >= self.standing_from:
+            return log_expected_improvement(mean, np.hypot(std, expected.noise), expected.observed) + feasible
         return log_expected_improvement(mean, std, expected.incumbent) + feasible
 
     def _pool(self, study: StudyView, best: list[Evaluation], rng: np.random.Generator) -> Codes:

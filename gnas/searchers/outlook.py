@@ -79,11 +79,11 @@ class Evidence:
     pending: Codes
 
     @classmethod
-    def of(cls, study: StudyView) -> Evidence:
-        """The evidence of a study."""
+    def of(cls, study: StudyView, first: int | None = None) -> Evidence:
+        """The evidence of a study, or of its `first` evaluations alone."""
         evaluations = study.evaluations
         labels = _labels.of((study.objective, study.constraints), evaluations, partial(label, study))
-        chosen = trained(labels)
+        chosen = trained(labels[:first])
         ok = np.array([evaluations[i].status == "ok" for i in chosen.tolist()], dtype=np.bool_)
         pending = encode_rows(study.space, [architecture.assignment for architecture in study.pending])
         return cls(evaluated_rows(study)[chosen], labels[chosen], ok & np.isfinite(labels[chosen]), pending)

@@ -36,6 +36,7 @@ class Pool:
         slices: Columns of each block.
         norms: Squared length of each row within each block, `(block, row)`.
         index: Row of each digest.
+        key: What tells it from other pools.
     """
 
     space: Space
@@ -44,6 +45,7 @@ class Pool:
     slices: tuple[slice, ...]
     norms: Floats32
     index: dict[bytes, int]
+    key: str
 
     @classmethod
     def of(cls, space: Space, codes: Codes, digests: NDArray[np.bytes_]) -> Pool:
@@ -54,8 +56,15 @@ class Pool:
             for start in range(0, len(codes), _CHUNK)
         ]
         x = np.concatenate(parts)
-        norms = np.stack([(x[:, part] ** 2).sum(axis=1) for part in extractor.slices])
-        return cls(space, codes, x, extractor.slices, norms, {bytes(d): i for i, d in enumerate(digests)})
+        return cls.of_features(space, codes, x, extractor.slices, digests.tolist(), space.fingerprint)
+
+    @classmethod
+    def of_features(
+        cls, space: Space, codes: Codes, x: Floats32, slices: Sequence[slice], digests: Sequence[bytes], key: str
+    ) -> Pool:
+        """The pool of distinct `digests` whose features are known."""
+        norms = np.stack([(x[:, part] ** 2).sum(axis=1) for part in slices])
+        return cls(space, codes, x, tuple(slices), norms, {digest: i for i, digest in enumerate(digests)}, key)
 
     def rows_of(self, evaluations: Sequence[Evaluation]) -> NDArray[np.intp]:
         """Rows of evaluations, −1 for those of another space; shape `(evaluation,)`."""

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from gnas.evaluation import Evaluation
 from gnas.predictors.acquisition import log_probability_below
+from gnas.predictors.gp import Hyper
 from gnas.predictors.protocol import Vector
 from gnas.searchers.history import score
 from gnas.searchers.outlook import label, near_limit, trained
@@ -28,17 +29,24 @@ class PoolOutlook:
         mean: Of the objective on the latent scale, larger is better, `(row,)`.
         incumbent: Best posterior mean among usable evaluations and those believed since.
         taken: Rows evaluated, pending or believed.
+        observed: Best label on the latent scale.
     """
 
     tracker: Tracker
     mean: Vector
     incumbent: float
     taken: tuple[int, ...]
+    observed: float
 
     @property
     def variance(self) -> Vector:
         """Of the noise-free function, `(row,)`."""
         return self.tracker.variance
+
+    @property
+    def noise(self) -> float:
+        """Standard deviation of a label around the function."""
+        return math.exp(0.5 * self.tracker.hyper.log_noise)
 
     def believing(self, row: int) -> PoolOutlook:
         """The outlook once a row came out as predicted: means stay, variances near it shrink."""
@@ -52,7 +60,7 @@ class PoolOutlook:
         return self.tracker.posterior(rows)
 
 
-def pool_outlook(study: StudyView, pool: Pool) -> PoolOutlook | None:
+def pool_outlook(study: StudyView, pool: Pool, hyper: Hyper | None = None) -> PoolOutlook | None:
     """What the history and the pending evaluations lead to expect of a pool; None if it would not fit in memory.
 
     The study must hold a usable evaluation.
@@ -60,7 +68,7 @@ def pool_outlook(study: StudyView, pool: Pool) -> PoolOutlook | None:
     labels = np.array([label(study, evaluation) for evaluation in study.evaluations])
     chosen = trained(labels)
     known, rows, labels = _rows(pool, [study.evaluations[int(i)] for i in chosen], labels[chosen])
-    found = tracked(pool, rows, labels, ranks=True) if rows else None
+    found = tracked(pool, rows, labels, ranks=True, hyper=hyper) if rows else None
     if found is None:
         return None
     tracker, z = found
@@ -69,7 +77,7 @@ def pool_outlook(study: StudyView, pool: Pool) -> PoolOutlook | None:
     if not usable:
         return None
     seen = {int(row) for row in pool.rows_of(study.evaluations)}
-    expected = PoolOutlook(tracker, mean, float(mean[usable].max()), tuple(sorted(seen - {-1})))
+    expected = PoolOutlook(tracker, mean, float(mean[usable].max()), tuple(sorted(seen - {-1})), float(z.max()))
     for architecture in study.pending:
         row = pool.index.get(architecture.digest.encode())
         if row is not None and row not in expected.taken:

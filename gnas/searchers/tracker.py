@@ -135,7 +135,9 @@ class Tracker:
 _memo: OrderedDict[object, Tracker] = OrderedDict()
 
 
-def tracked(pool: Pool, rows: Sequence[int], labels: Vector, *, ranks: bool) -> tuple[Tracker, Vector] | None:
+def tracked(
+    pool: Pool, rows: Sequence[int], labels: Vector, *, ranks: bool, hyper: Hyper | None = None
+) -> tuple[Tracker, Vector] | None:
     """The process of `surrogate` on labels of rows of a pool, and the latent labels; None if it is too large.
 
     Hyper-parameters and the first rows come from the last refit point, later rows one by one: to the bit the same
@@ -146,17 +148,19 @@ def tracked(pool: Pool, rows: Sequence[int], labels: Vector, *, ranks: bool) -> 
         rows: Labelled rows in the order of the history, distinct.
         labels: `(label,)`, finite, or with `ranks` −∞ for worse than any.
         ranks: Whether labels are rank-Gaussianised; otherwise they are centred and scaled.
+        hyper: Hyper-parameters, if they are known.
     """
     if len(rows) * len(pool.x) > _MOST_CELLS:
         return None
     m = refit_point(len(rows))
     first = list(rows[:m])
     latent = rank_gaussian if ranks else _standardised
-    key = (pool.space.fingerprint, tuple(first), labels[:m].tobytes(), ranks)
+    key = (pool.key, tuple(first), labels[:m].tobytes(), ranks)
     tracker = _memo.pop(key, None)
     if tracker is None or tracker.rows != list(rows[: len(tracker.rows)]):
-        hyper = _fitted(pool, first, latent(labels[:m])) if tracker is None else tracker.hyper
-        tracker = Tracker(pool, hyper)
+        if tracker is not None:
+            hyper = tracker.hyper
+        tracker = Tracker(pool, hyper or _fitted(pool, first, latent(labels[:m])))
         tracker.start(first)
     for row in rows[len(tracker.rows) :]:
         tracker.add(row)

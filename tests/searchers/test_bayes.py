@@ -9,10 +9,15 @@ import pytest
 from gnas.architecture import Architecture
 from gnas.errors import SpecError
 from gnas.evaluation import Constraint, Status
+from gnas.predictors.acquisition import log_expected_improvement
 from gnas.predictors.codes import code_features
 from gnas.searchers import bayes
 from gnas.searchers.bayes import BayesianOptimisation
-from gnas.searchers.outlook import Evidence, label, log_feasibility, outlook
+from gnas.searchers.harvest import Harvest, harvest
+from gnas.searchers.outlook import Encoder, Evidence, label, log_feasibility, outlook
+from gnas.searchers.pool import whole_space
+from gnas.searchers.pool_outlook import pool_outlook
+from gnas.searchers.protocol import StudyView
 from gnas.space.protocol import Codes
 from gnas.testing.chain import ChainSpace, MemoryStudy, chain_value
 from gnas.testing.searchers import SearcherTestCase, digests, play
@@ -51,6 +56,11 @@ class TestConformanceInSpacesTooLargeToRankWhole(SearcherTestCase):
 
 class TestConformanceOfThompsonInSpacesTooLargeToRankWhole(TestConformanceInSpacesTooLargeToRankWhole):
     acquisition = "thompson"
+
+
+class TestConformanceWithAStandingPool(TestConformanceInSpacesTooLargeToRankWhole):
+    def searcher(self) -> BayesianOptimisation:
+        return BayesianOptimisation(n_initial=6, pool=32, shortlist=8, generations=1, standing=6, standing_from=8)
 
 
 def encoder(space: ChainSpace) -> Callable[[Codes], tuple[np.ndarray, tuple[slice, ...]]]:
@@ -166,9 +176,48 @@ def test_a_batch_begins_with_what_one_would_ask() -> None:
     assert digests(four)[0] == digests(one)[0]
 
 
+def test_a_standing_pool_is_asked_once_the_history_is_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bayes, "whole_space", lambda space: None)
+    made: list[int] = []
+
+    def counted(study: StudyView, encoder: Encoder, per_label: int) -> Harvest | None:
+        made.append(len(study.evaluations))
+        return harvest(study, encoder, per_label)
+
+    monkeypatch.setattr(bayes, "harvest", counted)
+    play(BayesianOptimisation(pool=32, shortlist=8, standing=6, standing_from=10), MemoryStudy(), 13)
+    assert made == [10, 11, 12]
+    play(BayesianOptimisation(pool=32, shortlist=8, standing=0, standing_from=2), MemoryStudy(), 8)
+    assert made == [10, 11, 12]
+
+
+def test_the_best_value_seen_can_be_what_is_to_be_improved_on() -> None:
+    study = play(BayesianOptimisation(pool=64), MemoryStudy(), 14)
+    pool = whole_space(study.space)
+    assert pool is not None
+    expected = pool_outlook(study, pool)
+    assert expected is not None
+    assert expected.noise > 0.0
+    value = log_expected_improvement(expected.mean, np.sqrt(expected.variance + expected.noise**2), expected.observed)
+    value[list(expected.taken)] = -np.inf
+    (asked,) = BayesianOptimisation(observed=True, standing_from=14).ask(study, 1, np.random.default_rng(0))
+    assert pool.index[asked.digest.encode()] == int(value.argmax())
+    early = BayesianOptimisation(observed=True, standing_from=15).ask(study, 1, np.random.default_rng(0))
+    assert digests(early) == digests(BayesianOptimisation().ask(study, 1, np.random.default_rng(0)))
+
+
 @pytest.mark.parametrize(
     "options",
-    [{"n_initial": 1}, {"beta": -1.0}, {"beta": float("nan")}, {"pool": 2}, {"shortlist": 0}, {"incumbents": 0}],
+    [
+        {"n_initial": 1},
+        {"beta": -1.0},
+        {"beta": float("nan")},
+        {"pool": 2},
+        {"shortlist": 0},
+        {"incumbents": 0},
+        {"standing": -1},
+        {"standing_from": 1},
+    ],
 )
 def test_range(options: dict[str, float]) -> None:
     with pytest.raises(SpecError, match="out of range"):
