@@ -12,11 +12,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gnas.evaluation import Evaluation
 from gnas.predictors.acquisition import upper_confidence_bound
 from gnas.predictors.gp import GaussianProcess, Hyper
-from gnas.predictors.kernels import Floats
 from gnas.predictors.protocol import Vector
 from gnas.searchers.history import encode_rows, row_keys
 from gnas.searchers.outlook import Encoder, Evidence, Model
@@ -81,13 +81,12 @@ def _gathered(
     while len(found.values) < size:
         parents = found.next_parents(_WIDTH)
         if not len(parents):
-            break
+            break  # Nothing is left that was not looked at.
         near = np.concatenate([space.neighbour_codes(row) for row in parents])
         found.add(near)
         # Where a constraint ties choices, what is one change away in effect takes two.
         found.add(space.mutate_codes(near, rng))
-    slices = encoder(found.codes[:0])[1]
-    return Harvest(Pool.of_features(space, found.codes, found.x, slices, found.digests, key.hex()), model.process.hyper)
+    return Harvest(found.pool(key.hex()), model.process.hyper)
 
 
 def _rows_before(space: Space) -> dict[bytes, Floats32]:
@@ -98,26 +97,35 @@ def _rows_before(space: Space) -> dict[bytes, Floats32]:
 
 @dataclass(slots=True)
 class _Found:
-    """Rows gathered so far, no two isomorphic."""
+    """Rows gathered so far, no two isomorphic.
+
+    Attributes:
+        space: Where they are from.
+        encoder: Rows to features.
+        process: What they are judged by.
+        before: Features known already, by the bytes of a row.
+        seen: Digests, in the order of the rows.
+        parts, features: Rows and their features, as they came.
+        values: Upper confidence bound of each row, `(row,)`.
+        expanded: Whose neighbours were looked at, `(row,)`.
+    """
 
     space: Space
     encoder: Encoder
     process: GaussianProcess
     before: dict[bytes, Floats32]
-    seen: set[bytes] = field(default_factory=set)
+    seen: dict[bytes, None] = field(default_factory=dict)
     parts: list[Codes] = field(default_factory=list)
-    features: list[Floats] = field(default_factory=list)
-    names: list[bytes] = field(default_factory=list)
+    features: list[Floats32] = field(default_factory=list)
     values: Vector = field(default_factory=lambda: np.zeros(0))
-    expanded: Vector = field(default_factory=lambda: np.zeros(0, dtype=np.bool_))
+    expanded: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, dtype=np.bool_))
 
     def add(self, rows: Codes) -> None:
         """Takes up rows whose class was not met."""
         fresh = []
-        for i, digest in enumerate(self.space.digests(rows).tolist() if len(rows) else ()):
+        for i, digest in enumerate(self.space.digests(rows).tolist()):
             if digest not in self.seen:
-                self.seen.add(digest)
-                self.names.append(digest)
+                self.seen[digest] = None
                 fresh.append(i)
         if not fresh:
             return
@@ -130,19 +138,6 @@ class _Found:
         self.values = np.concatenate([self.values, bounds])
         self.expanded = np.concatenate([self.expanded, np.zeros(len(fresh), dtype=np.bool_)])
 
-    def _features(self, codes: Codes) -> Floats32:
-        held = [self.before.get(key) for key in row_keys(codes)]
-        new = [i for i, x in enumerate(held) if x is None]
-        if len(new) == len(codes):
-            return self.encoder(codes)[0].astype(np.float32)
-        computed = self.encoder(codes[new])[0].astype(np.float32)
-        out = np.empty((len(codes), computed.shape[1]), dtype=np.float32)
-        out[new] = computed
-        for i, x in enumerate(held):
-            if x is not None:
-                out[i] = x
-        return out
-
     def next_parents(self, n: int) -> Codes:
         """The best `n` rows whose neighbours were not looked at."""
         chosen = np.argsort(np.where(self.expanded, np.inf, -self.values), kind="stable")[:n]
@@ -150,18 +145,24 @@ class _Found:
         self.expanded[chosen] = True
         return self.codes[chosen]
 
+    def pool(self, key: str) -> Pool:
+        """All rows."""
+        slices = self.encoder(self.codes[:0])[1]
+        return Pool.of_features(self.space, self.codes, np.concatenate(self.features), slices, list(self.seen), key)
+
     @property
     def codes(self) -> Codes:
-        """All rows."""
+        """All rows, `(row, choice)`."""
         self.parts = [np.concatenate(self.parts)]
         return self.parts[0]
 
-    @property
-    def x(self) -> Floats:
-        """Features of all rows."""
-        return np.concatenate(self.features)
-
-    @property
-    def digests(self) -> list[bytes]:
-        """Digests of all rows."""
-        return self.names
+    def _features(self, codes: Codes) -> Floats32:
+        held = [self.before.get(key) for key in row_keys(codes)]
+        new = np.array([x is None for x in held])
+        computed = self.encoder(codes[new])[0].astype(np.float32)
+        out = np.empty((len(codes), computed.shape[1]), dtype=np.float32)
+        out[new] = computed
+        for row, x in zip(out, held, strict=True):
+            if x is not None:
+                row[:] = x
+        return out
