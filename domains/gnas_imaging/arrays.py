@@ -35,7 +35,8 @@ def read_npz(path: Path, options: ImagingData) -> Raw:
         DataError: The file is damaged or has another layout, or its arrays do not fit together.
     """
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        # NOTE: NumPy leaves a file that it opened itself open where it is damaged.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise DataError(
