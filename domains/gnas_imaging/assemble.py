@@ -12,6 +12,7 @@ from gnas.domain import Metric
 from gnas.errors import DataError
 from gnas_imaging.data import ImageData
 from gnas_imaging.options import ImagingData
+from gnas_imaging.segmentation import SegmentationTask
 from gnas_imaging.store import ImageStore
 from gnas_imaging.task import ImagingTask
 
@@ -26,9 +27,10 @@ def assemble(images: ImageData, metrics: tuple[Metric, ...], options: ImagingDat
         DataError: The objective is not defined on validation.
     """
     pixels = torch.from_numpy(np.ascontiguousarray(np.moveaxis(images.pixels, -1, 1)))
-    labels = torch.from_numpy(images.labels.values)
+    labels = torch.from_numpy(images.labels.values if images.masks is None else images.masks.astype(np.uint8))
     where = {part: torch.from_numpy(images.parts.of(part)) for part in PARTS}
-    task = ImagingTask.of(
+    kind = ImagingTask if images.masks is None else SegmentationTask
+    task = kind.of(
         name=images.name,
         kind=images.labels.kind,
         names=images.labels.names,
@@ -47,6 +49,9 @@ def assemble(images: ImageData, metrics: tuple[Metric, ...], options: ImagingDat
 
 def _check_objective(task: ImagingTask) -> None:
     """Refuses validation data on which the objective is undefined."""
+    if isinstance(task, SegmentationTask):
+        _check_masks(task)
+        return
     truth = task.targets("validation")
     guess = np.random.default_rng(0).uniform(0.1, 0.9, truth.shape)
     objective = task.metrics[0].name
@@ -56,3 +61,15 @@ def _check_objective(task: ImagingTask) -> None:
             place="data.split",
             remedy="use another kind of split, other fractions or another seed",
         )
+
+
+def _check_masks(task: SegmentationTask) -> None:
+    """Refuses parts to learn from whose masks are all background."""
+    for part in LEARNT:
+        absent = [name for c, name in enumerate(task.names) if not (task.stores[part].labels == c).any()]
+        if absent:
+            raise DataError(
+                f"no mask of the {part} part holds the class {absent[0]!r}",
+                place="data.split",
+                remedy="use another kind of split, other fractions or another seed",
+            )

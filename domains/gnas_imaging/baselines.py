@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,8 @@ from gnas.domain import Baseline, Part, Task
 from gnas.errors import DataError
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from gnas_imaging.task import ImagingTask
 
 Matrix = NDArray[Any]
@@ -22,16 +24,35 @@ _LEARNING_RATES = (0.05, 0.1)
 _LEAVES = (10, 20)
 
 
+def resnet(task: ImagingTask) -> nn.Module:
+    """ResNet-18 for a task."""
+    from gnas_imaging.resnet import ResNet18
+
+    shape, out = task.inputs["image"].shape, task.output.shape[1]
+    return ResNet18(int(shape[1]), [int(n) for n in shape[2:]], int(out))
+
+
+def unet(task: ImagingTask) -> nn.Module:
+    """The U-Net for a task, as `imaging/segmentation` has it."""
+    from gnas.space import load_space
+    from gnas_imaging.known_segmentation import UNET
+
+    space = load_space("imaging/segmentation").bind(task.ops, task.inputs, task.output)
+    return space.build(space.decode(space.encode(UNET)))
+
+
 @dataclass(frozen=True, slots=True)
-class ResNetBaseline:
-    """ResNet-18 with the task's own recipe: the loop, epochs and augmentation of the candidates.
+class NetworkBaseline:
+    """A known network with the task's own recipe: the loop, epochs and augmentation of the candidates.
 
     Attributes:
         name: In tables.
+        make: Gives a network for a task, newly initialised.
         epochs: To train instead of the recipe's; None for these.
     """
 
-    name: str = "ResNet-18"
+    name: str
+    make: Callable[[ImagingTask], nn.Module]
     epochs: int | None = None
 
     def evaluate(self, task: Task, seed: int, *, refit: bool = False) -> Mapping[Part, Mapping[str, float]]:
@@ -47,14 +68,12 @@ class ResNetBaseline:
         """
         from gnas.evaluate.train import deterministic, predict, train
         from gnas.evaluation import Objective
-        from gnas_imaging.resnet import ResNet18
 
         imaging = _imaging(task, self.name)
         recipe = imaging.recipe if self.epochs is None else imaging.recipe.model_copy(update={"epochs": self.epochs})
         objective = Objective(imaging.metrics[0].name, imaging.metrics[0].direction)
-        shape, out = imaging.stores["train"].images.shape, imaging.stores["train"].labels.shape[1]
         with deterministic(seed):
-            network = ResNet18(shape[1], shape[2:], out)
+            network = self.make(imaging)
         fit = train(network, imaging, recipe, objective=objective, seed=seed)
         scores: dict[Part, Mapping[str, float]] = {"validation": fit.values}
         if "test" in imaging.stores:
@@ -62,8 +81,9 @@ class ResNetBaseline:
             if refit:
                 tested = imaging.merged()
                 with deterministic(seed):
-                    network = ResNet18(shape[1], shape[2:], out)
-                train(network, tested, recipe, objective=objective, seed=seed, stop_after=fit.best_epoch)
+                    network = self.make(imaging)
+                epochs, numerics = fit.best_epoch, fit.numerics
+                train(network, tested, recipe, objective=objective, seed=seed, stop_after=epochs, numerics=numerics)
             scores["test"] = tested.score("test", predict(network, tested, "test"))
         return scores
 
@@ -110,7 +130,7 @@ class BoostingBaseline:
     learner: BoostingLearner = field(default_factory=BoostingLearner)
 
     def evaluate(self, task: Task, seed: int, *, refit: bool = False) -> Mapping[Part, Mapping[str, float]]:
-        """See `ResNetBaseline.evaluate`."""
+        """See `NetworkBaseline.evaluate`."""
         imaging = _imaging(task, self.name)
         kind: Kind = "binary" if imaging.kind == "multilabel" else imaging.kind  # type: ignore[assignment]
         train, validation = _Rows.of(imaging, "train"), _Rows.of(imaging, "validation")
@@ -172,4 +192,7 @@ def _imaging(task: Task, name: str) -> ImagingTask:
     return task
 
 
-BASELINES: Mapping[str, Baseline] = {baseline.name: baseline for baseline in (ResNetBaseline(), BoostingBaseline())}
+BASELINES: Mapping[str, Baseline] = {
+    baseline.name: baseline for baseline in (NetworkBaseline("ResNet-18", resnet), BoostingBaseline())
+}
+SEGMENTATION_BASELINES: Mapping[str, Baseline] = {"U-Net": NetworkBaseline("U-Net", unet)}

@@ -73,7 +73,9 @@ def load_images(options: ImagingData, base: Path) -> ImageData:
     found = partition(raw, labels, keys, options.split)
     window = _window(pixels, found.parts, options)
     values = as_bytes(pixels, window)
-    masks = stacked_masks(raw, pixels.shape[1:-1]) if labels.kind == "segmentation" else None
+    masks = None
+    if labels.kind == "segmentation":
+        masks = np.searchsorted(np.array(labels.mask_values), stacked_masks(raw, pixels.shape[1:-1]))
     near = _near(values, keys, found.parts, raw)
     summary = _summary(raw, labels, values, window, found, near, options)
     return ImageData(raw.name, values, labels, masks, found.parts, found.groups, raw.places, window, summary)

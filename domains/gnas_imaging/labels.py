@@ -30,11 +30,13 @@ class Labels:
         names: Of the classes of a binary (the positive one last), multi-class or segmentation task, else of targets.
         values: `(image, output)`: 0 or 1 in a binary or multi-label task, one 1 in a row in a multi-class one, numbers
             in a regression; NaN where missing. Without columns in a segmentation, whose labels are the masks.
+        mask_values: What stands in masks for each class of a segmentation, ascending.
     """
 
     kind: TaskKind
     names: tuple[str, ...]
     values: FloatMatrix
+    mask_values: tuple[int, ...] = ()
 
     def strata(self) -> NDArray[np.int64]:
         """A class of each image, to share out evenly: its own, or the number of labels set; 0 for quantities."""
@@ -155,7 +157,7 @@ def _segmentation(raw: Raw) -> Labels:
     if len(found) < 2:
         raise DataError("the masks hold one class only", place=raw.source, value=sorted(found), accepted="two or more")
     names = tuple(raw.class_names) if len(raw.class_names) == len(found) else tuple(str(v) for v in sorted(found))
-    return Labels("segmentation", names, np.zeros((len(raw), 0)))
+    return Labels("segmentation", names, np.zeros((len(raw), 0)), tuple(sorted(found)))
 
 
 def _word(cell: Cell) -> str:

@@ -21,11 +21,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gnas_imaging.reading import AbsentPackageError, UnreadableError, as_bytes, read_image, resized, with_channels
+from gnas_imaging.reading import (
+    AbsentPackageError,
+    Pixels,
+    UnreadableError,
+    as_bytes,
+    nearest,
+    read_image,
+    resized,
+    with_channels,
+)
 
 FOLDER = Path(__file__).resolve().parent
 
 Network = Callable[[NDArray[np.float32]], NDArray[Any]]
+Row = tuple[Path, NDArray[np.float64] | None]
 
 
 class UnusableError(Exception):
@@ -41,6 +51,7 @@ class Predictor:
 
     Attributes:
         columns: Name of each prediction: the target, or `P(class)` for a probability.
+        masks: Whether it predicts masks.
 
     Raises:
         UnusableError: A file or a package is absent.
@@ -52,17 +63,18 @@ class Predictor:
         names = self._settings["names"]
         kind = self._settings["task"]
         shown = names[1:] if kind == "binary" else names
-        self.columns = tuple(name if kind == "regression" else f"P({name})" for name in shown)
+        form = {"regression": "{}", "segmentation": "share of {}"}.get(kind, "P({})")
+        self.columns = tuple(form.format(name) for name in shown)
+        self.masks = kind == "segmentation"
 
-    def prepared(self, path: Path) -> NDArray[np.float32]:
-        """The image as the model reads it, `(channel, …)`.
+    def prepared(self, pixels: Pixels) -> NDArray[np.float32]:
+        """An image `(…, channel)` as the model reads it, `(channel, …)`.
 
         Raises:
-            UnreadableError: It is no image, or has another number of dimensions.
-            AbsentPackageError: Its format needs a package that is absent.
+            UnreadableError: It has another number of dimensions, or more bits.
         """
         settings = self._settings
-        pixels, size = read_image(path), settings["size"]
+        size = settings["size"]
         if pixels.ndim != len(size) + 1:
             raise UnreadableError(f"{pixels.ndim - 1} dimensions; the model reads {len(size)}")
         if settings["window"] is None and pixels.dtype != np.uint8:
@@ -74,13 +86,13 @@ class Predictor:
         return np.ascontiguousarray((values - mean) / std)
 
     def __call__(self, images: Sequence[NDArray[np.float32]]) -> NDArray[np.float64]:
-        """Values in the units of the training data, or probabilities, `(image, column)`.
+        """Values in the units of the training data, or probabilities, `(image, column)`; of masks `(image, class, …)`.
 
         Args:
             images: As `prepared` gives them; at least one.
         """
         raw = self._network(np.stack(images)).astype(np.float64)
-        if self._settings["task"] == "multiclass":
+        if self._settings["task"] in ("multiclass", "segmentation"):
             weight = np.exp(raw - raw.max(axis=1, keepdims=True))
             return np.asarray(weight / weight.sum(axis=1, keepdims=True))
         if self._settings["task"] == "regression":
@@ -96,6 +108,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("images", nargs="*", type=Path, help="image files")
     parser.add_argument("--folder", type=Path, help="folder all files of which are read")
     parser.add_argument("--out", type=Path, help="CSV file to write (default: the screen)")
+    parser.add_argument("--masks", type=Path, help="folder to write predicted masks to")
     parser.add_argument("--onnx", action="store_true", help="use model.onnx through onnxruntime instead of torch")
     options = parser.parse_args(arguments)
     if bool(options.images) == (options.folder is not None):
@@ -103,7 +116,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         paths = options.images or sorted(path for path in options.folder.rglob("*") if path.is_file())
         predictor = Predictor(onnx=options.onnx)
-        rows, failed = _predicted(predictor, paths)
+        if options.masks is not None and not predictor.masks:
+            parser.error("this model predicts no masks")
+        rows, failed = _predicted(predictor, paths, options.masks)
         if options.out is None:
             _write(csv.writer(sys.stdout, lineterminator="\n"), predictor.columns, rows)
         else:
@@ -117,15 +132,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0 if failed < len(paths) else 1
 
 
-def _predicted(
-    predictor: Predictor, paths: Sequence[Path]
-) -> tuple[list[tuple[Path, NDArray[np.float64] | None]], int]:
+def _predicted(predictor: Predictor, paths: Sequence[Path], masks: Path | None) -> tuple[list[Row], int]:
     """A row for each image, None where it cannot be read, and how many cannot."""
-    rows: list[tuple[Path, NDArray[np.float64] | None]] = []
+    rows: list[Row] = []
     failed = 0
     for path in paths:
         try:
-            rows.append((path, predictor([predictor.prepared(path)])[0]))
+            pixels = read_image(path)
+            found = predictor([predictor.prepared(pixels)])[0]
+            if predictor.masks:
+                classes = found.argmax(axis=0)
+                found = np.array([(classes == c).mean() for c in range(len(found))])
+                if masks is not None:
+                    _save_mask(nearest(classes, pixels.shape[:-1]).astype(np.uint8), masks, path)
+            rows.append((path, found))
         except AbsentPackageError as error:
             raise UnusableError(f"{path} needs {error}: pip install {error}") from error
         except UnreadableError as error:
@@ -135,7 +155,19 @@ def _predicted(
     return rows, failed
 
 
-def _write(writer: Any, columns: Sequence[str], rows: Sequence[tuple[Path, NDArray[np.float64] | None]]) -> None:
+def _save_mask(mask: NDArray[np.uint8], folder: Path, path: Path) -> None:
+    """A mask of an image as PNG, of a volume as NumPy file, under the name of its image."""
+    folder.mkdir(parents=True, exist_ok=True)
+    stem = path.name.partition(".")[0]
+    if mask.ndim == 3:
+        np.save(folder / f"{stem}.npy", mask)
+        return
+    from PIL import Image
+
+    Image.fromarray(mask).save(folder / f"{stem}.png")
+
+
+def _write(writer: Any, columns: Sequence[str], rows: Sequence[Row]) -> None:
     writer.writerow(["image", *columns])
     for path, row in rows:
         writer.writerow([str(path), *([""] * len(columns) if row is None else (f"{value:.6g}" for value in row))])

@@ -50,18 +50,20 @@ def _usage(settings: Mapping[str, Any]) -> str:
         "multiclass": f"the probabilities of the classes {', '.join(names)}",
         "multilabel": f"the probability of each of {', '.join(names)}",
         "regression": f"{', '.join(names)}{unit}",
+        "segmentation": f"a class for every place, of {', '.join(names)} (0, 1, …): its share of the image, and masks",
     }[settings["task"]]
     shape = " × ".join(str(n) for n in settings["size"])
     colour = "RGB" if settings["channels"] == 3 else "grey"
     window = settings["window"]
     values = "8 bits" if window is None else f"values from {window[0]:g}, black, to {window[1]:g}, white"
+    masks = "\npython predict.py --folder images --masks masks" if settings["task"] == "segmentation" else ""
     return f"""## Use
 
 ```
 pip install -r requirements.txt
 python predict.py image.png other.png
 python predict.py --folder images --out predictions.csv
-python predict.py --onnx image.png
+python predict.py --onnx image.png{masks}
 ```
 
 It predicts {predicted}. An image is resized to {shape} pixels, {colour}, of {values}, and standardised with

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -73,7 +73,7 @@ class ImagingTask:
     _cache: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
-    def of(cls, **fields: Any) -> ImagingTask:
+    def of(cls, **fields: Any) -> Self:
         """The task of stores, scalers fitted on `stores["train"]`; takes all other attributes by name."""
         train: ImageStore = fields["stores"]["train"]
         numbers = fields["kind"] == "regression"
@@ -146,7 +146,7 @@ class ImagingTask:
 
         return BASELINES
 
-    def sealed(self) -> ImagingTask:
+    def sealed(self) -> Self:
         """The same task without the test part."""
         return replace(
             self,
@@ -155,7 +155,7 @@ class ImagingTask:
             _cache={},
         )
 
-    def merged(self) -> ImagingTask:
+    def merged(self) -> Self:
         """The same task with validation joined to train; scalers are fitted anew. `validation` stays readable."""
         joined = self.stores["train"].joined(self.stores["validation"])
         return self._with({"train": joined}, {"train": self.places["train"] + self.places["validation"]}, {})
@@ -165,7 +165,7 @@ class ImagingTask:
         """How many divisions of the learning data `turned` knows."""
         return 1 + len(self._blocks())
 
-    def turned(self, turn: int) -> ImagingTask:
+    def turned(self, turn: int) -> Self:
         """The same task, other images of the learning data validating, whole groups of them; `test` stays.
 
         Turn 0 is the task itself; after the last of `turns` it begins anew. Scalers are fitted anew.
@@ -184,7 +184,7 @@ class ImagingTask:
                 {part: tuple(places[i] for i in where[part]) for part in LEARNT},
                 {part: tuple(groups[i] for i in where[part]) for part in LEARNT},
             )
-        found: ImagingTask = self._cache[key]
+        found: Self = self._cache[key]
         return found
 
     def _blocks(self) -> list[NDArray[np.int64]]:
@@ -206,9 +206,9 @@ class ImagingTask:
         stores: Mapping[Part, ImageStore],
         places: Mapping[Part, tuple[str, ...]],
         groups: Mapping[Part, tuple[Hashable, ...]],
-    ) -> ImagingTask:
+    ) -> Self:
         """The same task with other images in some parts; scalers are fitted anew."""
-        return ImagingTask.of(
+        return type(self).of(
             name=self.name,
             kind=self.kind,
             names=self.names,
@@ -248,13 +248,17 @@ class ImagingTask:
         single image upsets batch normalisation.
         """
         store, mask = self._resident(part, device)
-        n = len(store)
-        order = torch.arange(n) if generator is None else torch.randperm(n, generator=generator)
-        for index in torch.tensor_split(order.to(device), max(1, math.ceil(n / batch_size))):
+        for index in self._order(part, batch_size, generator, device):
             images = store.images[index].to(torch.float32) / 255.0
             if generator is not None and part == "train":
                 images, _ = augmented(images, self.augment, generator)
             yield Batch({"image": self.image_scaler(images)}, store.labels[index], mask[index])
+
+    def _order(self, part: Part, batch_size: int, generator: torch.Generator | None, device: str) -> Sequence[Tensor]:
+        """Positions of each batch of a part on a device."""
+        n = self.size(part)
+        order = torch.arange(n) if generator is None else torch.randperm(n, generator=generator)
+        return torch.tensor_split(order.to(device), max(1, math.ceil(n / batch_size)))
 
     def loss(self, outputs: Tensor, batch: Batch, recipe: Recipe) -> Tensor:
         """Mean over the labels that are present; `auto` is the first loss of the kind of task.
@@ -359,14 +363,22 @@ class ImagingTask:
             raise DataError("this task is sealed: searching never reads the test part", value=part, accepted=accepted)
         return self.stores[part]
 
-    def _resident(self, part: Part, device: str) -> tuple[ImageStore, Tensor]:
-        """A part on its device with scaled labels, and which of these are present; made once."""
-        store = self._store(part)
+    def _on(self, part: Part, device: str) -> ImageStore:
+        """A part on a device, brought there once."""
         key = (part, device)
         if key not in self._cache:
-            scaled = torch.from_numpy(self.target_scaler.scale(store.labels.numpy())).float()
+            self._cache[key] = self._store(part).to(device)
+        found: ImageStore = self._cache[key]
+        return found
+
+    def _resident(self, part: Part, device: str) -> tuple[ImageStore, Tensor]:
+        """A part on its device with scaled labels, and which of these are present; made once."""
+        key = ("scaled", part, device)
+        if key not in self._cache:
+            store = self._on(part, device)
+            scaled = torch.from_numpy(self.target_scaler.scale(self.targets(part))).float()
             present = ~torch.isnan(scaled)
-            self._cache[key] = replace(store, labels=scaled.nan_to_num(0.0)).to(device), present.to(device)
+            self._cache[key] = replace(store, labels=scaled.nan_to_num(0.0).to(device)), present.to(device)
         resident: tuple[ImageStore, Tensor] = self._cache[key]
         return resident
 

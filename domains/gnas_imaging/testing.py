@@ -13,7 +13,7 @@ from gnas_imaging.domain import DOMAIN
 from gnas_imaging.options import ImagingData
 from gnas_imaging.task import ImagingTask
 
-__all__ = ["arrays", "pictures", "task_of", "write_npz"]
+__all__ = ["arrays", "masked_arrays", "pictures", "task_of", "write_npz"]
 
 _COUNTS = {"train": 24, "val": 10, "test": 10}
 
@@ -39,6 +39,20 @@ def arrays(*, classes: int = 2, seed: int = 0, **drawing: Any) -> dict[str, NDAr
         labels = (np.arange(n) % classes).astype(np.uint8)[:, None]
         found[f"{part}_images"] = pictures(labels, seed=seed + i, **drawing)
         found[f"{part}_labels"] = labels
+    return found
+
+
+def masked_arrays(*, seed: int = 0, size: int = 12) -> dict[str, NDArray[Any]]:
+    """Discs that are brighter than their surroundings, and masks of them."""
+    found: dict[str, NDArray[Any]] = {}
+    down, across = np.mgrid[:size, :size]
+    rng = np.random.default_rng(seed)
+    for part, n in _COUNTS.items():
+        centres, radii = rng.uniform(0.35, 0.65, (n, 2)) * size, rng.uniform(0.15, 0.3, n) * size
+        masks = np.stack([np.hypot(down - c[0], across - c[1]) < r for c, r in zip(centres, radii, strict=True)])
+        values = 80 + 10 * rng.normal(size=masks.shape) + 70 * masks
+        found[f"{part}_images"] = np.clip(values, 0, 255).astype(np.uint8)
+        found[f"{part}_masks"] = masks.astype(np.uint8)
     return found
 
 

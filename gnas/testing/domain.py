@@ -149,9 +149,9 @@ def _joined(batches: Iterable[Batch]) -> torch.Tensor:
 def _zeros(task: Task, part: Part) -> torch.Tensor:
     import torch
 
-    size = task.output.shape[1]
-    assert isinstance(size, int)
-    return torch.zeros(task.size(part), size)
+    sizes = [size for size in task.output.shape[1:] if isinstance(size, int)]
+    assert len(sizes) == len(task.output.shape) - 1
+    return torch.zeros(task.size(part), *sizes)
 
 
 def _equal(a: Batch, b: Batch) -> bool:

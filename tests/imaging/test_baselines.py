@@ -6,28 +6,32 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from gnas_imaging.baselines import BASELINES, BoostingBaseline, ResNetBaseline
+from gnas_imaging.baselines import BASELINES, BoostingBaseline, NetworkBaseline, resnet
 from gnas_imaging.features import simple_features
 from gnas_imaging.resnet import ResNet18
 from gnas_imaging.testing import arrays, task_of
 
 from gnas.data.trees import BoostingLearner
 from gnas.errors import DataError
+from gnas.evaluate.recipe import Recipe
 from gnas.testing.toy import ToyTask
 
-QUICK = BoostingBaseline(learner=BoostingLearner(most=20, draft_most=20))
+QUICK = BoostingBaseline(learner=BoostingLearner(most=20, draft_most=20, bins=15))
 
 
-def test_resnet_has_the_published_size() -> None:
+def test_resnet_has_the_published_size(monkeypatch: pytest.MonkeyPatch) -> None:
     network = ResNet18(3, (224, 224), 1000)
     assert sum(parameter.numel() for parameter in network.parameters()) == 11_689_512
     assert network.stem(torch.zeros(1, 3, 224, 224)).shape == (1, 64, 56, 56)
-    assert ResNet18(1, (28, 28), 2).stem(torch.zeros(1, 1, 28, 28)).shape == (1, 64, 14, 14)
+    monkeypatch.setattr("gnas_imaging.resnet._WIDTHS", (4, 4, 8, 8))
+    assert ResNet18(1, (28, 28), 2).stem(torch.zeros(1, 1, 28, 28)).shape == (1, 4, 14, 14)
     assert ResNet18(1, (4, 8, 8), 2)(torch.zeros(2, 1, 4, 8, 8)).shape == (2, 2)
 
 
 @pytest.mark.parametrize("kind", ["binary", "multiclass", "multilabel", "regression"])
-def test_boosting_fits_every_kind_of_task(tmp_path: Path, kind: str) -> None:
+def test_boosting_fits_every_kind_of_task(tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gnas_imaging.baselines._LEAVES", (10,))
+    monkeypatch.setattr("gnas_imaging.baselines._LEARNING_RATES", ())
     content = arrays(classes=2 if kind in ("binary", "multilabel") else 3)
     if kind == "multilabel":
         for part in ("train", "val", "test"):
@@ -36,14 +40,19 @@ def test_boosting_fits_every_kind_of_task(tmp_path: Path, kind: str) -> None:
     found = QUICK.evaluate(task, 0, refit=kind == "binary")
     assert list(found["test"]) == [metric.name for metric in task.metrics]
     assert found["test"]["r2" if kind == "regression" else "auroc"] > (0.3 if kind == "regression" else 0.7)
-    assert QUICK.evaluate(task, 0, refit=kind == "binary") == found
+    if kind == "binary":
+        assert QUICK.evaluate(task, 0, refit=True) == found
     assert "test" not in QUICK.evaluate(task.sealed(), 0)
 
 
-def test_resnet_learns_and_repeats(tmp_path: Path) -> None:
+def test_resnet_learns_and_repeats(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gnas_imaging.resnet._WIDTHS", (4, 4, 8, 8))
     task = task_of(tmp_path, arrays(size=8))
     task = replace(task, stores={part: store.take(torch.arange(8)) for part, store in task.stores.items()})
-    baseline = ResNetBaseline(epochs=1)
+    # NOTE: what is measured to be fastest may differ from one training to the next.
+    plain = Recipe(epochs=5, precision="fp32", memory_format="contiguous")
+    monkeypatch.setattr("gnas_imaging.task.ImagingTask.recipe", plain)
+    baseline = NetworkBaseline("ResNet-18", resnet, epochs=1)
     first = baseline.evaluate(task, 1, refit=True)
     assert first == baseline.evaluate(task, 1, refit=True) and set(first) == {"validation", "test"}
     assert "test" not in baseline.evaluate(task.sealed(), 1)

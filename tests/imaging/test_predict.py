@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from gnas_imaging.predict import Predictor, UnusableError, main
-from gnas_imaging.reading import UnreadableError
+from gnas_imaging.reading import UnreadableError, read_image
 from gnas_imaging.takeaway import shipped_source
 from gnas_imaging.testing import arrays, task_of
 from PIL import Image
@@ -30,9 +30,11 @@ def test_an_image_is_prepared_as_for_training(
     predictor = predictor_of(tmp_path, monkeypatch, task.preprocessing)
     (batch,) = task.batches("test", 100)
     Image.fromarray(content["test_images"][4]).save(tmp_path / "a.png")
-    assert torch.allclose(torch.from_numpy(predictor.prepared(tmp_path / "a.png")), batch.inputs["image"][4], atol=1e-6)
+    assert torch.allclose(
+        torch.from_numpy(predictor.prepared(read_image(tmp_path / "a.png"))), batch.inputs["image"][4], atol=1e-6
+    )
     Image.fromarray(content["test_images"][4]).convert("L").save(tmp_path / "b.png")
-    assert predictor.prepared(tmp_path / "b.png").shape == (3, 9, 7)
+    assert predictor.prepared(read_image(tmp_path / "b.png")).shape == (3, 9, 7)
 
 
 def test_outputs_become_predictions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -59,10 +61,10 @@ def test_deep_images_and_volumes_are_told(tmp_path: Path, monkeypatch: pytest.Mo
     assert predictor.columns == ("P(1)",)
     Image.fromarray(np.zeros((8, 8), dtype=np.uint16)).save(tmp_path / "a.png")
     with pytest.raises(UnreadableError, match="8 bits"):
-        predictor.prepared(tmp_path / "a.png")
+        predictor.prepared(read_image(tmp_path / "a.png"))
     np.save(tmp_path / "b.npy", np.zeros((5, 8, 9), dtype=np.uint8))
     with pytest.raises(UnreadableError, match="3 dimensions; the model reads 2"):
-        predictor.prepared(tmp_path / "b.npy")
+        predictor.prepared(read_image(tmp_path / "b.npy"))
 
 
 def test_a_wrong_call_and_an_absent_model(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
