@@ -182,7 +182,7 @@ def _check_sample(problem: Problem, architecture: Architecture, *, timed: bool) 
     try:
         device = problem.spec.device
         with deterministic(recipe.seed):
-            numerics = measured_numerics(network.to(device), task, short, device=device)
+            numerics = measured_numerics(network.to(device), task, recipe, device=device)
         limits = Limits(seconds=_TIMED_SECONDS, memory_mb=problem.spec.budget.trial_memory_mb)
         fit = train(network, task, short, objective=problem.objective, device=device, limits=limits, numerics=numerics)
     except CandidateError as error:

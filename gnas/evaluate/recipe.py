@@ -28,8 +28,9 @@ class Recipe(BaseModel):
         gradient_clip: Largest gradient norm; None for no clipping.
         ema: Decay of an exponential moving average of the weights, used for evaluation; None for none.
         precision: Of training: `fp32`, or `bf16` (mixed: parameters stay in float32) which fails where a layer does not
-            know it. `auto` times a few steps of each candidate that has convolutions, and takes what is faster by far,
-            `fp32` for all others. Validation and test are always computed in float32.
+            know it. `auto` times a few steps of each candidate that has convolutions, unless it trains for hundreds of
+            steps only, and takes what is faster by far, `fp32` for all others. Validation and test are always computed
+            in float32.
         memory_format: Of the kernels of convolutions over images and volumes; `auto` as for `precision`. What was
             measured is kept in the run folder (`numerics.json`) and is not measured again.
         seed: Seed of initialisation and batch order.

@@ -26,6 +26,9 @@ from gnas.numerics import PLAIN, MemoryFormat, Numerics, Precision
 MARGIN = 0.85
 """Other numerics are taken where they need at most this share of the plain ones' time: noise must not choose."""
 
+SHARE = 0.025
+"""Of a training's steps that measuring may cost at most: shorter trainings keep plain numerics."""
+
 _STEPS = 2
 _HOPELESS = 3.0
 """Numerics whose first step takes so many times that of the plain ones are not timed further."""
@@ -46,6 +49,8 @@ def measured_numerics(
 ) -> Numerics | None:
     """The fastest numerics for a network, within what the recipe leaves open; None where there is nothing to choose.
 
+    Nothing is measured either for a training so short that it would cost more than it may bring.
+
     Weights and buffers are left as they were, and torch's random state where it is called inside `deterministic`.
     Numerics that raise or give a loss that is not finite are out.
 
@@ -57,7 +62,8 @@ def measured_numerics(
         seed: Of the batch and of dropout.
     """
     options = _options(network, recipe, device)
-    if len(options) == 1:
+    steps = math.ceil(task.size("train") / recipe.batch_size) * recipe.epochs
+    if len(options) == 1 or len(options) * (1 + _STEPS) > SHARE * steps:
         return None
     buffers, was_training = [buffer.clone() for buffer in network.buffers()], network.training
     generator = torch.Generator().manual_seed(seed)

@@ -50,6 +50,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
             return seconds[option]
 
         monkeypatch.setattr("gnas.evaluate.tuning.step_seconds", fake)
+        monkeypatch.setattr("gnas.evaluate.tuning.SHARE", 1e9)
         monkeypatch.setattr("gnas.evaluate.tuning.tries_bf16", lambda device: True)
         return asked
 
@@ -60,6 +61,14 @@ def test_without_convolutions_nothing_is_measured(clock: Clock) -> None:
     asked = clock({})
     assert fit(network(Dense(FEATURES, FEATURES))).numerics is None
     assert not asked
+
+
+def test_a_short_training_is_not_worth_measuring(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Four numerics of three steps each, of 192 rows in batches of 64."""
+    asked = clock({PLAIN: 1.0, LAST: 0.5, HALF: 0.6, BOTH: 0.7})
+    monkeypatch.setattr("gnas.evaluate.tuning.SHARE", 0.1)
+    assert measured_numerics(network(), TASK, Recipe(epochs=39)) is None and not asked
+    assert measured_numerics(network(), TASK, Recipe(epochs=40)) == LAST and len(asked) == 12
 
 
 @pytest.mark.parametrize(
