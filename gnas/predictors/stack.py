@@ -197,7 +197,9 @@ class StackPredictor:
             # Nothing to cross-validate: the first member alone, its own spread.
             only = made[0].fit(design, z)
             report = StackReport.empty(n, names)
-            return _State(design.codes, values, columns, ranks, (only,), np.ones(1), Conformal(np.zeros(0)), report)
+            return _State(
+                design.codes, values, columns, ranks, (only,), np.ones(1), Conformal.of_ratios(np.zeros(0)), report
+            )
         held = [member.held_out(design, z) for member in made]
         means = np.stack([mean for mean, _ in held], axis=1)
         prior = _prior(names)
