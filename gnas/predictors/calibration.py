@@ -21,7 +21,7 @@ _FEW = 300
 
 _FREEDOMS: Vector = np.array([3.0, 4.0, 6.0, 10.0, 30.0])
 _STEP = 0.1
-_LOG_SCALES: Vector = _STEP * np.arange(-20, 21)
+_LOG_SCALES: Vector = np.linspace(-20.0, 20.0, 41, dtype=np.float64) * _STEP
 _PRIOR_WIDTH, _PRIOR_WEIGHT = 0.15, 2.0
 
 
