@@ -44,7 +44,6 @@ def problem(name: str, seed: int, data: Path, out: Path) -> Mapping[str, Any]:
             "test_file": str(test),
             "record": "unit",
             "time": "cycle",
-            "group": "unit",
             "targets": "life",
             "task": "regression",
             "cap": 125.0,

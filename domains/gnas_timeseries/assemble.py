@@ -33,7 +33,7 @@ def assemble(series: Series, metrics: tuple[Metric, ...], options: SeriesData) -
         series.groups,
     )
     positions = {part: torch.from_numpy(series.parts.of(part)) for part in PARTS}
-    turning = {"group": "group", "random": "group", "leave_one_out": "each"}.get(series.split, "")
+    turning = "" if not series.free else "each" if series.split == "leave_one_out" else "group"
     task = SeriesTask.of(
         name=series.name,
         kind=series.labels.kind,

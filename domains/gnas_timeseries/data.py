@@ -40,6 +40,7 @@ class Series:
         groups: Group of each series that a split keeps together: the subject, or else the recording.
         named_groups: Whether `groups` are subjects or devices that the data name.
         split: Kind of the split.
+        free: Whether other learning data might validate as well.
         unit: Of the targets, empty if unknown.
         summary: What to tell of the data.
     """
@@ -53,6 +54,7 @@ class Series:
     groups: tuple[str, ...]
     named_groups: bool
     split: SplitKind
+    free: bool
     unit: str
     summary: DataSummary
 
@@ -106,6 +108,7 @@ def load_series(options: SeriesData, base: Path) -> Series:
         groups=tuple(groups[i] for i in windows.recording.tolist()),
         named_groups=bool(recordings.groups),
         split=found.kind,
+        free=found.free,
         unit=options.unit or "",
         summary=replace(
             summary, rows=n_rows, skipped=tuple(skipped), notes=(*notes, *gap_notes, *found.notes), warnings=warnings

@@ -40,7 +40,7 @@ def shared_stretches(
         ends = np.array([0, width - 1])
         wanted = hashes[np.ix_(here, ends)]
         wanted_lively = lively[np.ix_(here, ends)]
-        common = np.isin(wanted, hashes[before]) & wanted_lively
+        common = np.isin(wanted, _members(hashes[before], np.unique(wanted[wanted_lively]))) & wanted_lively
         if not common.any():
             continue
         rows = np.flatnonzero(common.any(axis=1))
@@ -67,10 +67,22 @@ def _rolling(values: NDArray[np.float32], length: int) -> tuple[_Hashes, NDArray
         step = step * _MULTIPLIER + bits[:, channel]
     step ^= step >> np.uint64(29)
     starts = values.shape[2] - length + 1
-    hashes = np.zeros((values.shape[0], starts), dtype=np.uint64)
-    changes = np.zeros((values.shape[0], starts), dtype=np.int32)
-    for offset in range(length):
-        hashes = hashes * _MULTIPLIER + step[:, offset : offset + starts]
-        if offset:
-            changes += step[:, offset : offset + starts] != step[:, offset - 1 : offset - 1 + starts]
-    return hashes, 2 * changes >= length
+    hashes = step[:, :starts].copy()
+    for offset in range(1, length):
+        hashes *= _MULTIPLIER
+        hashes += step[:, offset : offset + starts]
+    changes = np.zeros((values.shape[0], values.shape[2]), dtype=np.int32)
+    np.cumsum(step[:, 1:] != step[:, :-1], axis=1, out=changes[:, 1:])
+    return hashes, 2 * (changes[:, length - 1 :] - changes[:, :starts]) >= length
+
+
+def _members(many: _Hashes, few: _Hashes) -> _Hashes:
+    """Those of `few`, which ascend, that are among `many`."""
+    if not len(few):
+        return few
+    found: list[_Hashes] = []
+    for rows in np.array_split(many, max(1, many.size // 2_000_000)):
+        flat = rows.ravel()
+        nearest = few[np.minimum(np.searchsorted(few, flat), len(few) - 1)]
+        found.append(np.unique(flat[nearest == flat]))
+    return np.unique(np.concatenate(found))

@@ -27,11 +27,13 @@ class Partition:
     Attributes:
         kind: Of the split; never `auto`.
         codes: `(recording,)`.
+        free: Whether another part of the learning data might validate as well.
         notes, warnings: What to tell of it.
     """
 
     kind: SplitKind
     codes: Codes
+    free: bool = True
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
@@ -63,7 +65,7 @@ def partition(recordings: Recordings, labels: Labels, split: Split) -> Partition
     warnings = (*found.warnings, *_shared_groups(recordings, found.codes, split.leaks))
     if kind == "random" and recordings.groups:
         warnings += ("the split is random although groups are named: a subject in two parts flatters the result",)
-    return Partition(kind, found.codes, found.notes, warnings)
+    return Partition(kind, found.codes, found.free, found.notes, warnings)
 
 
 def _kind(recordings: Recordings, split: Split) -> SplitKind:
@@ -98,7 +100,7 @@ def _given(recordings: Recordings, labels: Labels, split: Split) -> Partition:
     codes = recordings.parts.copy()
     learnt = np.flatnonzero(codes == 0)
     if (codes == 1).any() or not len(learnt):
-        return Partition("given", codes)
+        return Partition("given", codes, free=False)
     share = split.fractions[1] / (split.fractions[0] + split.fractions[1])
     rng = np.random.default_rng(split.seed)
     inner = labels.with_values(labels.values[learnt])
@@ -112,7 +114,7 @@ def _given(recordings: Recordings, labels: Labels, split: Split) -> Partition:
     codes[learnt[carved]] = 1
     of = "whole groups" if recordings.groups else "at random"
     note = f"the data name no validation part: {int(carved.sum())} of {len(learnt)} training recordings taken, {of}"
-    return Partition("given", codes, (note,))
+    return Partition("given", codes, notes=(note,))
 
 
 def _by_group(groups: Sequence[str], labels: Labels, split: Split) -> Partition:
@@ -122,7 +124,7 @@ def _by_group(groups: Sequence[str], labels: Labels, split: Split) -> Partition:
     warning = (
         f"split seed {split.seed} left training without a class or a part empty; shuffle {attempt} after it was used"
     )
-    return Partition("group", codes, (), (warning,))
+    return Partition("group", codes, warnings=(warning,))
 
 
 def _balanced(
@@ -152,7 +154,7 @@ def _leave_one_out(recordings: Recordings, split: Split) -> Partition:
     validation = names[(names.index(test) + 1) % len(names)]
     code = {test: 2, validation: 1}
     note = f"group {test!r} is left out for the test, {validation!r} validates"
-    return Partition("leave_one_out", np.array([code.get(group, 0) for group in recordings.groups]), (note,))
+    return Partition("leave_one_out", np.array([code.get(group, 0) for group in recordings.groups]), notes=(note,))
 
 
 def _shared_groups(recordings: Recordings, codes: Codes, policy: str) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -15,30 +15,21 @@ from torch.nn import functional
 from gnas.data.rotation import validation_blocks
 from gnas.data.scaling import TargetScaler
 from gnas.domain import Baseline, Batch, DataSummary, Metric, Part
-from gnas.errors import DataError, DivergedError, SpecError
+from gnas.errors import DataError, DivergedError
 from gnas.evaluate.recipe import Recipe
+from gnas.illustration import Figure
 from gnas.ops import Op, TensorType
 from gnas_timeseries import metrics
+from gnas_timeseries.losses import balancing_weights, series_loss
 from gnas_timeseries.options import TaskKind
 from gnas_timeseries.predict import probabilities
 from gnas_timeseries.scaling import SignalScaler
 from gnas_timeseries.store import SeriesStore
 
-_LOSSES: Mapping[TaskKind, tuple[str, ...]] = {
-    "regression": ("mse", "mae", "huber"),
-    "classification": ("cross_entropy",),
-    "multilabel": ("bce",),
-}
-_PER_LABEL: Mapping[str, Callable[..., torch.Tensor]] = {
-    "mse": functional.mse_loss,
-    "mae": functional.l1_loss,
-    "huber": functional.huber_loss,
-}
-
 
 @dataclass(frozen=True)
 class SeriesTask:
-    """A problem on time series; implements `gnas.domain.Task` and `TurningTask`.
+    """A problem on time series; implements `gnas.domain.Task`, `TurningTask` and `IllustratedTask`.
 
     Built by `SeriesTask.of`. Scalers are fitted on the training part, so they follow from `stores`.
 
@@ -287,22 +278,8 @@ class SeriesTask:
         Raises:
             SpecError: The recipe's loss is not one for this task.
         """
-        name = _LOSSES[self.kind][0] if recipe.loss == "auto" else recipe.loss
-        if name not in _LOSSES[self.kind]:
-            accepted = ", ".join(("auto", *_LOSSES[self.kind]))
-            raise SpecError(f"no loss for a {self.kind} task", place="recipe.loss", value=name, accepted=accepted)
         weight = self._class_weights(outputs) if recipe.class_weights == "balanced" else None
-        if name == "cross_entropy":
-            each = -(batch.targets * functional.log_softmax(outputs, dim=1))
-            return (each if weight is None else each * weight).sum() / len(outputs)
-        if name == "bce":
-            each = functional.binary_cross_entropy_with_logits(
-                outputs, batch.targets, pos_weight=weight, reduction="none"
-            )
-        else:
-            each = _PER_LABEL[name](outputs, batch.targets, reduction="none")
-        mask = batch.mask.to(each.dtype)
-        return (each * mask).sum() / mask.sum().clamp(min=1.0)
+        return series_loss(self.kind, recipe.loss, outputs, batch, weight)
 
     def predictions(self, outputs: torch.Tensor) -> NDArray[np.float64]:
         """Values in data units, or probabilities, from raw network outputs `(series, class or target)`."""
@@ -345,6 +322,16 @@ class SeriesTask:
     def dynamic_axes(self) -> Mapping[str, Mapping[int, str]]:
         """Axes of each input that vary: the number of series."""
         return {"series": {0: "example"}}
+
+    def figures(self, part: Part, outputs: torch.Tensor) -> Sequence[Figure]:
+        """Series with their predictions, and how these agree with the labels.
+
+        Raises:
+            DataError: `test` of a sealed task.
+        """
+        from gnas_timeseries.figures import figures_of
+
+        return figures_of(self, part, outputs)
 
     @property
     def preprocessing(self) -> Mapping[str, Any]:
@@ -397,17 +384,10 @@ class SeriesTask:
         return resident
 
     def _class_weights(self, like: torch.Tensor) -> torch.Tensor:
-        """Weight of each class in training so that all weigh alike, mean 1 over the series; negatives per positive of a
-        multi-label target, 1 where one is absent."""
+        """Weights of classes or positive labels, on the device of `like`."""
         key = ("class_weights", str(like.device))
         if key not in self._cache:
-            labels = self.stores["train"].labels.numpy()
-            if self.kind == "classification":
-                counts = np.bincount(labels[:, 0].astype(np.int64), minlength=self.width)
-                weight = len(labels) / (self.width * np.maximum(counts, 1))
-            else:
-                positive, negative = (labels == 1).sum(axis=0), (labels == 0).sum(axis=0)
-                weight = np.where((positive > 0) & (negative > 0), negative / np.maximum(positive, 1), 1.0)
+            weight = balancing_weights(self.kind, self.stores["train"].labels.numpy(), self.width)
             self._cache[key] = torch.tensor(weight, dtype=like.dtype, device=like.device)
         found: torch.Tensor = self._cache[key]
         return found

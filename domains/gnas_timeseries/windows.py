@@ -51,7 +51,12 @@ def whole_recordings(recordings: Recordings, labels: Labels, unequal: str) -> Wi
     length = int(lengths.min() if unequal == "crop" else lengths.max())
     everyone = np.arange(len(recordings))
     steps = np.minimum(lengths, length)
-    values = _gather(recordings, everyone, np.zeros_like(everyone), steps, length)
+    if lengths.min() == lengths.max():
+        values = np.ascontiguousarray(
+            np.moveaxis(recordings.values.reshape(len(recordings.channels), -1, length), 0, 1)
+        )
+    else:
+        values = _gather(recordings, everyone, np.zeros_like(everyone), steps, length)
     last = np.minimum(recordings.starts[:-1] + steps, recordings.starts[1:])
     return Windows(values, steps, everyone, _labels(recordings, labels, recordings.starts[:-1], last, everyone, "auto"))
 
