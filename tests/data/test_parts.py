@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gnas.data.parts import PARTS, Parts, balanced_split, random_split, time_split
+from gnas.data.parts import PARTS, Parts, balanced_split, random_split, stratified_split, time_split
 
 FRACTIONS = (0.8, 0.1, 0.1)
 KEYS = st.lists(st.integers(0, 30), min_size=20, max_size=120)
@@ -85,3 +85,14 @@ def test_positions_ascend(part: str) -> None:
     parts = random_split(50, FRACTIONS, np.random.default_rng(0))
     positions = {"train": parts.train, "validation": parts.validation, "test": parts.test}[part]
     assert (np.diff(positions) > 0).all()
+
+
+@settings(deadline=None, max_examples=50)
+@given(KEYS, st.integers(0, 99))
+def test_classes_have_equal_shares_and_all_train(keys: list[int], seed: int) -> None:
+    parts = stratified_split(keys, FRACTIONS, np.random.default_rng(seed))
+    assert _all(parts) == list(range(len(keys)))
+    assert {keys[i] for i in parts.train} == set(keys)
+    for key in set(keys):
+        n = keys.count(key)
+        assert abs(sum(keys[i] == key for i in parts.train) - 0.8 * n) <= 1
