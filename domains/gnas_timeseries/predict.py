@@ -2,6 +2,7 @@
 
     python predict.py --file series.csv --out predictions.csv
     python predict.py --file series.npz
+    python predict.py --footprint
 
 A CSV is wide: one row a series, its columns of values channel after channel. An `.npz` holds `X`, shape
 (series, channel, step). Shipped beside `model.py`, which it needs, with NumPy and either torch or, with --onnx,
@@ -137,14 +138,47 @@ class Predictor:
         return probabilities(raw, self.settings["task"])
 
 
+def footprint(folder: Path = FOLDER) -> Mapping[str, int]:
+    """Bytes that the model takes at int8 on a microcontroller, estimated from shapes.
+
+    Returns:
+        `flash_bytes`: one a parameter. `ram_bytes`: the largest input and output of one layer together, one a value, as
+        normalisation and activations are computed in place; what a residual connection keeps meanwhile comes on top.
+    """
+    model = _exported(folder)
+    import torch
+
+    settings = json.loads((folder / "preprocess.json").read_text(encoding="utf-8"))
+    pairs = [0]
+
+    def watch(module: Any, inputs: Any, output: Any) -> None:
+        first = output[0] if isinstance(output, tuple) else output
+        if first.shape != inputs[0].shape or any(weight.dim() > 1 for weight in module.parameters()):
+            pairs.append(sum(value.numel() for value in inputs) + first.numel())
+
+    for module in model.modules():
+        if not list(module.children()):
+            module.register_forward_hook(watch)
+    channels = len(settings["channels"]) + bool(settings["signals"]["mask"])
+    with torch.no_grad():
+        model(torch.zeros(1, channels, int(settings["steps"])))
+    return {"flash_bytes": sum(weight.numel() for weight in model.parameters()), "ram_bytes": max(pairs)}
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command; returns its exit code: 0, or 1 if nothing could be predicted."""
     parser = argparse.ArgumentParser(description="Predicts for new signals.")
-    parser.add_argument("--file", type=Path, required=True, help="wide CSV, or .npz with X (series, channel, step)")
+    parser.add_argument("--file", type=Path, help="wide CSV, or .npz with X (series, channel, step)")
     parser.add_argument("--out", type=Path, help="CSV file to write (default: the screen)")
     parser.add_argument("--onnx", action="store_true", help="use model.onnx through onnxruntime instead of torch")
+    parser.add_argument("--footprint", action="store_true", help="estimate what a microcontroller needs at int8")
     options = parser.parse_args(arguments)
+    if options.footprint == (options.file is not None):
+        parser.error("give either --file or --footprint")
     try:
+        if options.footprint:
+            print(", ".join(f"{name} {value}" for name, value in footprint().items()))
+            return 0
         predictor = Predictor(onnx=options.onnx)
         predicted = predictor(_read(options.file, len(predictor.settings["channels"])))
         if options.out is None:
@@ -189,16 +223,20 @@ def _write(file: TextIO, predictor: Predictor, predicted: NDArray[np.float64]) -
         writer.writerow([*first, *(f"{value:.6g}" for value in row)])
 
 
-def _torch_network(folder: Path) -> Network:
+def _exported(folder: Path) -> Any:
+    """The model with its weights."""
     _require("torch", folder / "model.py")
-    import torch
-
     spec = importlib.util.spec_from_file_location("exported_model", folder / "model.py")
     if spec is None or spec.loader is None:
         raise UnusableError(f"{folder / 'model.py'} cannot be imported")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    network = module.load(folder / "weights.safetensors")
+    return module.load(folder / "weights.safetensors")
+
+
+def _torch_network(folder: Path) -> Network:
+    network = _exported(folder)
+    import torch
 
     def run(series: NDArray[np.float32]) -> NDArray[Any]:
         with torch.no_grad():

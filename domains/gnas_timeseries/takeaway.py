@@ -52,6 +52,7 @@ pip install -r requirements.txt
 python predict.py --file series.npz
 python predict.py --file series.csv --out predictions.csv
 python predict.py --onnx --file series.npz
+python predict.py --footprint     # bytes of flash and memory at int8
 ```
 
 It predicts {predicted}. A series has {settings["steps"]} steps and the channels {channels}.{mask}

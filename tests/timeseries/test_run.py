@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
-import subprocess
-import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -34,7 +34,9 @@ def test_the_template_is_a_spec_on_generated_data(tmp_path: Path) -> None:
     assert "288 of 12 groups" in planned.out
 
 
-def test_a_run_leaves_a_report_and_a_model_that_predicts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_leaves_a_report_and_a_model_that_predicts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setenv("GNAS_CACHE", str(tmp_path / "cache"))
     x, y = waves(60)
     write_npz(tmp_path / "waves.npz", X=x, y=y, who=subjects(60))
@@ -59,10 +61,30 @@ def test_a_run_leaves_a_report_and_a_model_that_predicts(tmp_path: Path, monkeyp
     assert "macro_f1" in (out / "report.html").read_text()
     (model,) = out.rglob("model.py")
     np.savez(tmp_path / "new.npz", X=x[:5])
-    command = [sys.executable, str(model.parent / "predict.py"), "--file", str(tmp_path / "new.npz")]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
-    assert done.returncode == 0, done.stderr
-    lines = done.stdout.splitlines()
+    exported = module_at(model.parent / "predict.py")
+    capsys.readouterr()
+    assert exported.main(["--file", str(tmp_path / "new.npz")]) == 0
+    lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "class,P(0),P(1),P(2)"
     assert len(lines) == 6
     assert sum(map(float, lines[1].split(",")[1:])) == pytest.approx(1, abs=1e-4)
+    found = exported.footprint()
+    assert found["flash_bytes"] == next(iter(n_params_of(results)))
+    assert found["ram_bytes"] >= 16 * 24
+
+
+def module_at(path: Path) -> Any:
+    """A file as a module."""
+    spec = importlib.util.spec_from_file_location("exported_predict", path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def n_params_of(results: object) -> list[float]:
+    """Every `n_params` in a mapping of mappings, in order."""
+    if isinstance(results, dict):
+        own = [results["n_params"]] if isinstance(results.get("n_params"), float | int) else []
+        return own + [value for item in results.values() for value in n_params_of(item)]
+    return [value for item in results for value in n_params_of(item)] if isinstance(results, list) else []
