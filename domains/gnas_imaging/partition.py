@@ -15,6 +15,8 @@ from gnas_imaging.options import Split
 from gnas_imaging.raw import Codes, Raw
 
 _RETRIES = 20
+_ENOUGH = 10
+"""Groups of a class from which shares of a class come out near what was asked."""
 _SHOWN = 3
 _NO_GROUP = (
     "no data.group: images of one patient or site may be in training and in test at once, which makes results look "
@@ -159,13 +161,23 @@ def _by_group(raw: Raw, labels: Labels, split: Split) -> Partition:
     """Whole groups; the split of the seed or, with a warning, of derived seeds until every part holds every class."""
     for attempt in range(_RETRIES):
         seed: int | list[int] = split.seed if attempt == 0 else [split.seed, attempt]
-        parts = balanced_split(raw.groups, split.fractions, np.random.default_rng(seed))
+        parts = _grouped(raw.groups, labels, split.fractions, np.random.default_rng(seed))
         if all(len(parts.of(part)) for part in PARTS) and not _thin(parts, labels):
             break
     else:
-        parts, attempt = balanced_split(raw.groups, split.fractions, np.random.default_rng(split.seed)), 0
+        parts, attempt = _grouped(raw.groups, labels, split.fractions, np.random.default_rng(split.seed)), 0
     told = f"split seed {split.seed} left a part without a class; shuffle {attempt} after it was used instead"
     return Partition("group", parts, tuple(raw.groups), (), (told,) if attempt else ())
+
+
+def _grouped(groups: Sequence[str], labels: Labels, fractions: Fractions, rng: np.random.Generator) -> Parts:
+    """Whole groups; classes in equal shares where every group has one class and every class enough groups."""
+    strata = labels.strata()
+    units = groups_of(groups)
+    pure = all(len(set(strata[unit].tolist())) == 1 for unit in units)
+    if pure and np.unique(strata[[unit[0] for unit in units]], return_counts=True)[1].min() >= _ENOUGH:
+        return stratified_split(groups, strata, fractions, rng)
+    return balanced_split(groups, fractions, rng)
 
 
 def _check(parts: Parts, labels: Labels, kind: str) -> None:

@@ -13,6 +13,7 @@ from gnas.illustration.plot import Line, Points, plot
 
 _CELL, _LABEL, _HEAD = 46.0, 150.0, 66.0
 _LONGEST = 20
+_NARROWEST = 470.0
 _BINS = 10
 
 
@@ -29,7 +30,8 @@ def confusion_figure(truth: ArrayLike, predicted: ArrayLike, names: Sequence[str
     counts = np.zeros((n, n), dtype=np.int64)
     np.add.at(counts, (np.asarray(truth, dtype=np.int64), np.asarray(predicted, dtype=np.int64)), 1)
     share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    width, height = _LABEL + n * _CELL + 8, _HEAD + n * _CELL + 8
+    # NOTE: names lean out to the right of the last column, and few classes must not be drawn larger than text is.
+    width, height = max(_LABEL + n * _CELL + _HEAD, _NARROWEST), _HEAD + n * _CELL + 8
     parts = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:g} {height:g}">']
     for i, name in enumerate(names):
         y, x = _HEAD + (i + 0.5) * _CELL, _LABEL + (i + 0.5) * _CELL
@@ -41,11 +43,12 @@ def confusion_figure(truth: ArrayLike, predicted: ArrayLike, names: Sequence[str
             x, y = _LABEL + j * _CELL, _HEAD + i * _CELL
             tip = f"{names[i]} predicted as {names[j]}: {counts[i, j]} ({share[i, j]:.0%} of {names[i]})"
             tone = 0 if i == j else 4
+            ink = ' style="fill:var(--card)"' if share[i, j] > 0.5 else ""
             parts.append(
                 f'<g data-tip={quoteattr(tip)}><rect class="hit" x="{x:g}" y="{y:g}" width="{_CELL:g}" '
                 f'height="{_CELL:g}"/><rect class="bar tone{tone}" x="{x + 1:g}" y="{y + 1:g}" width="{_CELL - 2:g}" '
-                f'height="{_CELL - 2:g}" style="fill-opacity:{0.75 * share[i, j]:.3f};stroke-opacity:0.15"/>'
-                f'<text class="label" x="{x + _CELL / 2:g}" y="{y + _CELL / 2 + 4:g}" text-anchor="middle">'
+                f'height="{_CELL - 2:g}" style="fill-opacity:{0.9 * share[i, j]:.3f};stroke-opacity:0.15"/>'
+                f'<text class="label"{ink} x="{x + _CELL / 2:g}" y="{y + _CELL / 2 + 4:g}" text-anchor="middle">'
                 f"{counts[i, j]}</text></g>"
             )
     parts.append("</svg>")

@@ -202,6 +202,14 @@ def test_stratified_parts_share_classes_out_evenly() -> None:
     assert sorted(np.concatenate([parts.of(part) for part in PARTS])) == list(range(100))
 
 
+def test_classes_are_shared_out_evenly_over_groups_of_one_class(tmp_path: Path) -> None:
+    data = load(tmp_path, dataset="synthetic-lesions", synthetic={"patients": 60, "size": 16, "images": 2})
+    for part, n in (("train", 28), ("validation", 6), ("test", 6)):
+        assert data.labels.values[data.parts.of(part)].sum(axis=0).tolist() == [n, n, n]  # type: ignore[arg-type]
+    inside = [{data.groups[i] for i in data.parts.of(part)} for part in PARTS]
+    assert not (inside[0] & inside[1] or inside[0] & inside[2] or inside[1] & inside[2])
+
+
 def test_synthetic_lesions_are_a_dataset(tmp_path: Path) -> None:
     data = load(tmp_path, dataset="synthetic-lesions", synthetic={"patients": 30, "size": 16, "images": 2})
     assert data.labels.names == ("benign", "healthy", "malignant") and data.summary.facts["split"] == "group, seed 0"
