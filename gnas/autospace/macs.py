@@ -90,6 +90,11 @@ def _linear(d: Dimensions, node: fx.Node) -> list[Product]:
     return [Product.of(*sizes(d, node.args[0])[:-1], *weight)] if len(weight) == 2 else []
 
 
+@_formula("bilinear")
+def _bilinear(d: Dimensions, node: fx.Node) -> list[Product]:
+    return [Product.of(*sizes(d, node.args[0])[:-1], *sizes(d, node.args[2]))]
+
+
 @_formula("conv1d", "conv2d", "conv3d")
 def _convolution(d: Dimensions, node: fx.Node) -> list[Product]:
     return _convolved(d, node, node)

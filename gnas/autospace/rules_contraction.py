@@ -287,6 +287,27 @@ def embedding(d: Dimensions, node: fx.Node) -> None:
     d.set(node, [*([None] * (len(d.sizes(node)) - 1)), weight[1]])
 
 
+@rule("embedding_bag", "_embedding_bag")
+def bags(d: Dimensions, node: fx.Node) -> None:
+    """`weight (row, feature)`: rows stay, features pass to the bags `(bag, feature)`; other results are counts."""
+    weight = d.dims(node.args[0])
+    d.keep(weight[0])
+    results = list(d.none(node))
+    results[0] = (None, weight[1])
+    d.of[node] = results
+
+
+@rule("bilinear")
+def bilinear(d: Dimensions, node: fx.Node) -> None:
+    """`x (…, left)`, `y (…, right)`, `weight (out, left, right)`, `bias (out,)`; leading sizes are equal."""
+    x, y, weight = (d.dims(operand) for operand in node.args[:3])
+    bias = d.dims(argument(node, 3, "bias"))
+    d.tie(x[-1], weight[1])
+    d.tie(y[-1], weight[2])
+    out = d.tie(weight[0], bias[0]) if bias else weight[0]
+    d.set(node, [*(d.tie(a, b) for a, b in zip(x[:-1], y[:-1], strict=True)), out])
+
+
 @rule("cdist", "_cdist_forward", "_euclidean_dist")
 def distances(d: Dimensions, node: fx.Node) -> None:
     """`x (…, P, M)`, `y (…, R, M)`: distances `(…, P, R)`; what is removed has no share in them."""

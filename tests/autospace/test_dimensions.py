@@ -198,3 +198,37 @@ def test_unused_weights_are_no_choice() -> None:
             return self.inner(x)
 
     assert not space_from_model(Wrapped(), (torch.ones(2, 4),)).groups
+
+
+class Bags(nn.Module):
+    """Bags of words and numbers, joined by a bilinear layer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.bags = nn.EmbeddingBag(11, 6, mode="mean")
+        self.numbers = nn.Linear(3, 8)
+        self.both = nn.Bilinear(6, 8, 10)
+        self.last = nn.Linear(10, 2)
+
+    def forward(self, words: Tensor, numbers: Tensor) -> Any:
+        return self.last(torch.relu(self.both(self.bags(words), self.numbers(numbers))))
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("bags", {"bags.weight": (11, 3), "both.weight": (10, 3, 8)}),
+        ("numbers", {"numbers.weight": (4, 3), "numbers.bias": (4,), "both.weight": (10, 6, 4)}),
+        ("both", {"both.weight": (5, 6, 8), "both.bias": (5,), "last.weight": (2, 5)}),
+    ],
+)
+def test_bags_and_bilinear_layers(name: str, expected: dict[str, tuple[int, ...]]) -> None:
+    space = space_from_model(Bags(), (torch.randint(0, 11, (4, 5)), torch.randn(4, 3)))
+    assert widths(space) == {"bags": 6, "numbers": 8, "both": 10}
+    shapes = halved(space, name)
+    assert {key: shapes[key] for key in expected} == expected
+
+
+def test_a_bilinear_layer_is_counted() -> None:
+    space = space_from_model(Bags(), (torch.randint(0, 11, (1, 5)), torch.randn(1, 3)))
+    assert space.costs({})["macs"] == 3 * 8 + 10 * 6 * 8 + 10 * 2
