@@ -47,12 +47,14 @@ def build_layer(layer: Layer, fills: LateFills) -> nn.Module:
     if key in _BLUEPRINTS:
         blueprint = _BLUEPRINTS[key]
         return _build(layer, fills) if blueprint is None else blueprint.copy(fills)
-    before = (_random_states(), fills.early)
+    before, waiting = (_random_states(), fills.early), fills.order()
     module = _build(layer, fills)
     blueprint = None
     if before == (_random_states(), fills.early):
         try:
             blueprint = _Blueprint(module, fills)
+            # Also what waited for tensors that the constructor let go of (tied weights): copies do not draw for them.
+            fills.keep(waiting)
         except _OpaqueError:
             blueprint = None
     while len(_BLUEPRINTS) >= _CAPACITY:
@@ -77,7 +79,7 @@ class _Blueprint:
     """A module taken apart: how to make each of its tensors and each attribute of its modules."""
 
     def __init__(self, module: nn.Module, fills: LateFills) -> None:
-        """Takes the fills of the module out of `fills`, unless it raises.
+        """Reads the fills of the module in `fills`, and lets go of its tensors' memory unless it raises.
 
         Raises:
             _OpaqueError: It holds something that may not be shared and cannot be copied.
@@ -98,7 +100,6 @@ class _Blueprint:
         self._fills = [(key, *fill[1:]) for _, key, fill in waiting]
         for tensor in tensors.values():
             if fills.waiting(tensor) is not None:
-                fills.drop(tensor)
                 tensor.data = torch.empty(0)
 
     def copy(self, fills: LateFills) -> nn.Module:

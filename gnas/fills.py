@@ -90,9 +90,9 @@ class LateFills(TorchFunctionMode):
         """What waits, in the order of `draw`."""
         return tuple(self._waiting.values())
 
-    def drop(self, tensor: Tensor) -> None:
-        """Forgets the fill that waits for a tensor."""
-        self._waiting.pop(tensor.data_ptr(), None)
+    def keep(self, fills: tuple[Fill, ...]) -> None:
+        """Forgets all that waits but `fills`, which an earlier `order` gave."""
+        self._waiting = {fill.tensor.data_ptr(): fill for fill in fills}
 
     def draw(self) -> None:
         """Fills all tensors that wait, in the order of their last fills."""

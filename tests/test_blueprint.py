@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import nn
 
+from gnas import blueprint as blueprints
 from gnas.blueprint import build_layer
 from gnas.evaluate.train import deterministic
 from gnas.fills import LateFills
@@ -115,7 +116,9 @@ def test_a_copy_is_what_the_constructor_builds(layer: Layer) -> None:
 
 
 @pytest.mark.parametrize("layer", LAYERS, ids=IDS)
-def test_numbers_depend_on_the_seed_alone(layer: Layer) -> None:
+def test_numbers_depend_on_the_seed_alone(layer: Layer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor on whether the process has built the layer before."""
+    monkeypatch.setattr(blueprints, "_BLUEPRINTS", {})
     first = [value.clone() for value in build(layer, 3).state_dict().values()]
     other, again = build(layer, 4), build(layer, 3)
     assert all(map(torch.equal, first, again.state_dict().values()))
