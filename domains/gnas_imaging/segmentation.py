@@ -82,7 +82,8 @@ class SegmentationTask(ImagingTask):
         Raises:
             DataError: `test` of a sealed task.
         """
-        return self._store(part).labels.numpy().astype(np.float64)
+        labels: NDArray[np.float64] = self.store(part).labels.numpy().astype(np.float64)
+        return labels
 
     def batches(
         self, part: Part, batch_size: int, *, generator: torch.Generator | None = None, device: str = "cpu"
@@ -134,7 +135,7 @@ class SegmentationTask(ImagingTask):
             DataError: `test` of a sealed task.
             DivergedError: An output is NaN or infinite.
         """
-        truth = self._store(part).labels.numpy().astype(np.int64)
+        truth = self.store(part).labels.numpy().astype(np.int64)
         expected = (len(truth), len(self.names), *truth.shape[1:])
         if tuple(outputs.shape) != expected:
             raise DataError(f"outputs for the {part} part", value=tuple(outputs.shape), accepted=str(expected))

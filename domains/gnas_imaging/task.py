@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
@@ -13,7 +12,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from gnas.data.parts import LEARNT
+from gnas.data.divided import DividedTask, picked, taken
+from gnas.data.parts import Positions
 from gnas.data.rotation import validation_blocks
 from gnas.data.scaling import TargetScaler
 from gnas.domain import Baseline, Batch, DataSummary, Metric, Part
@@ -36,7 +36,7 @@ _LOSSES: Mapping[TaskKind, tuple[str, ...]] = {
 
 
 @dataclass(frozen=True)
-class ImagingTask:
+class ImagingTask(DividedTask):
     """A task of classes or numbers on images; implements `gnas.domain.Task`.
 
     Built by `ImagingTask.of`. Scalers are fitted on the training part, so they follow from `stores`.
@@ -81,13 +81,6 @@ class ImagingTask:
         targets = TargetScaler.fit(labels) if numbers else TargetScaler.identity(labels.shape[1])
         return cls(image_scaler=ImageScaler.fit(train.images), target_scaler=targets, **fields)
 
-    def __getstate__(self) -> dict[str, Any]:
-        # NOTE: device tensors and ops are made anew where the task arrives.
-        return {**self.__dict__, "_cache": {}}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
-
     @property
     def inputs(self) -> Mapping[str, TensorType]:
         """The image, standardised: `(example, channel, row, column)`, with a depth before the rows in volumes."""
@@ -114,11 +107,6 @@ class ImagingTask:
         n = len(self.stores["train"])
         size = 32 if n < 1000 else 64 if n < 10_000 else 128
         return Recipe(epochs=15, batch_size=size, learning_rate=2e-3, weight_decay=0.02, smoothing=3, keep="last")
-
-    @property
-    def memo(self) -> dict[Any, Any]:
-        """What was derived from this task before; it does not travel to workers."""
-        return self._cache
 
     @property
     def default_space(self) -> str:
@@ -155,80 +143,34 @@ class ImagingTask:
             _cache={},
         )
 
-    def merged(self) -> Self:
-        """The same task with validation joined to train; scalers are fitted anew. `validation` stays readable."""
-        joined = self.stores["train"].joined(self.stores["validation"])
-        return self._with({"train": joined}, {"train": self.places["train"] + self.places["validation"]}, {})
+    def _found_blocks(self) -> list[Positions]:
+        labels = self.stores["train"].labels.numpy()
 
-    @property
-    def turns(self) -> int:
-        """How many divisions of the learning data `turned` knows."""
-        return 1 + len(self._blocks())
+        def usable(where: Positions) -> bool:
+            inside = labels[where]
+            both = (inside == 0).any(axis=0) & (inside == 1).any(axis=0)
+            return self.kind == "regression" or bool(both.any())
 
-    def turned(self, turn: int) -> Self:
-        """The same task, other images of the learning data validating, whole groups of them; `test` stays.
+        keys = self.groups["train"] if self.groups else ()
+        return validation_blocks(keys, self.size("validation"), usable) if keys else []
 
-        Turn 0 is the task itself; after the last of `turns` it begins anew. Scalers are fitted anew.
-        """
-        turn %= self.turns
-        if not turn:
-            return self
-        key = ("turned", turn)
-        if key not in self._cache:
-            block = self._blocks()[turn - 1]
-            learning = self.stores["train"].joined(self.stores["validation"])
-            places, groups = (found["train"] + found["validation"] for found in (self.places, self.groups))
-            where = {"train": np.setdiff1d(np.arange(len(learning)), block), "validation": block}
-            self._cache[key] = self._with(
-                {part: learning.take(torch.from_numpy(where[part])) for part in LEARNT},
-                {part: tuple(places[i] for i in where[part]) for part in LEARNT},
-                {part: tuple(groups[i] for i in where[part]) for part in LEARNT},
-            )
-        found: Self = self._cache[key]
-        return found
-
-    def _blocks(self) -> list[NDArray[np.int64]]:
-        if "blocks" not in self._cache:
-            labels = self.stores["train"].labels.numpy()
-
-            def usable(where: NDArray[np.int64]) -> bool:
-                inside = labels[where]
-                both = (inside == 0).any(axis=0) & (inside == 1).any(axis=0)
-                return self.kind == "regression" or bool(both.any())
-
-            keys = self.groups["train"] if self.groups else ()
-            self._cache["blocks"] = validation_blocks(keys, self.size("validation"), usable) if keys else []
-        blocks: list[NDArray[np.int64]] = self._cache["blocks"]
-        return blocks
-
-    def _with(
-        self,
-        stores: Mapping[Part, ImageStore],
-        places: Mapping[Part, tuple[str, ...]],
-        groups: Mapping[Part, tuple[Hashable, ...]],
-    ) -> Self:
-        """The same task with other images in some parts; scalers are fitted anew."""
+    def _divided(self, where: Mapping[Part, Positions]) -> Self:
+        places = self.places["train"] + self.places["validation"]
+        turning = bool(self.groups) and "validation" in where
+        groups = picked(self.groups["train"] + self.groups["validation"], where) if turning else {}
         return type(self).of(
             name=self.name,
             kind=self.kind,
             names=self.names,
             metrics=self.metrics,
             summary=self.summary,
-            stores={**self.stores, **stores},
-            places={**self.places, **places},
-            groups={**self.groups, **groups} if groups else {},
+            stores={**self.stores, **taken(self.stores["train"], self.stores["validation"], where)},
+            places={**self.places, **picked(places, where)},
+            groups={**self.groups, **groups} if turning else {},
             augment=self.augment,
             window=self.window,
             specificity=self.specificity,
         )
-
-    def size(self, part: Part) -> int:
-        """Number of images.
-
-        Raises:
-            DataError: `test` of a sealed task.
-        """
-        return len(self._store(part))
 
     def targets(self, part: Part) -> NDArray[np.float64]:
         """Labels in data units, `(example, output)`, NaN where missing.
@@ -236,29 +178,19 @@ class ImagingTask:
         Raises:
             DataError: `test` of a sealed task.
         """
-        labels: NDArray[np.float64] = self._store(part).labels.numpy().copy()
+        labels: NDArray[np.float64] = self.store(part).labels.numpy().copy()
         return labels
 
     def batches(
         self, part: Part, batch_size: int, *, generator: torch.Generator | None = None, device: str = "cpu"
     ) -> Iterator[Batch]:
-        """Batches of a part; with a generator they are shuffled, and training images are augmented.
-
-        The images are shared out evenly over the fewest batches that keep to `batch_size`, so that no last batch of a
-        single image upsets batch normalisation.
-        """
+        """Batches of a part; with a generator they are shuffled, and training images are augmented."""
         store, mask = self._resident(part, device)
         for index in self._order(part, batch_size, generator, device):
             images = store.images[index].to(torch.float32) / 255.0
             if generator is not None and part == "train":
                 images, _ = augmented(images, self.augment, generator)
             yield Batch({"image": self.image_scaler(images)}, store.labels[index], mask[index])
-
-    def _order(self, part: Part, batch_size: int, generator: torch.Generator | None, device: str) -> Sequence[Tensor]:
-        """Positions of each batch of a part on a device."""
-        n = self.size(part)
-        order = torch.arange(n) if generator is None else torch.randperm(n, generator=generator)
-        return torch.tensor_split(order.to(device), max(1, math.ceil(n / batch_size)))
 
     def loss(self, outputs: Tensor, batch: Batch, recipe: Recipe) -> Tensor:
         """Mean over the labels that are present; `auto` is the first loss of the kind of task.
@@ -300,7 +232,7 @@ class ImagingTask:
             DataError: `test` of a sealed task.
             DivergedError: An output is NaN or infinite.
         """
-        truth = self._store(part).labels.numpy()
+        truth = self.store(part).labels.numpy()
         if tuple(outputs.shape) != truth.shape:
             raise DataError(f"outputs for the {part} part", value=tuple(outputs.shape), accepted=str(truth.shape))
         predicted = self.predictions(outputs)
@@ -319,13 +251,7 @@ class ImagingTask:
 
     def example(self, n: int) -> Mapping[str, Tensor]:
         """`n` training images, spread evenly over the part; images repeat if there are fewer."""
-        size = self.size("train")
-        index = torch.arange(n) * size // n if n <= size else torch.arange(n) % size
-        return {"image": self.image_scaler(self.stores["train"].images[index].to(torch.float32) / 255.0)}
-
-    def dynamic_axes(self) -> Mapping[str, Mapping[int, str]]:
-        """The number of images varies."""
-        return {"image": {0: "example"}}
+        return {"image": self.image_scaler(self.stores["train"].images[self._spread(n)].to(torch.float32) / 255.0)}
 
     def figures(self, part: Part, outputs: Tensor) -> Sequence[Figure]:
         """Images with their predictions, and how these agree with the labels."""
@@ -357,17 +283,11 @@ class ImagingTask:
         files: Mapping[str, str] = takeaway(self)
         return files
 
-    def _store(self, part: Part) -> ImageStore:
-        if part not in self.stores:
-            accepted = ", ".join(self.stores)
-            raise DataError("this task is sealed: searching never reads the test part", value=part, accepted=accepted)
-        return self.stores[part]
-
     def _on(self, part: Part, device: str) -> ImageStore:
         """A part on a device, brought there once."""
         key = (part, device)
         if key not in self._cache:
-            self._cache[key] = self._store(part).to(device)
+            self._cache[key] = self.store(part).to(device)
         found: ImageStore = self._cache[key]
         return found
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -12,6 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
+from gnas.data.divided import DividedTask, picked, taken
+from gnas.data.parts import Positions
 from gnas.data.rotation import validation_blocks
 from gnas.data.scaling import TargetScaler
 from gnas.domain import Baseline, Batch, DataSummary, Metric, Part
@@ -32,7 +33,7 @@ _PER_LABEL: Mapping[str, Callable[..., torch.Tensor]] = {
 
 
 @dataclass(frozen=True)
-class MoleculeTask:
+class MoleculeTask(DividedTask):
     """A molecular problem; implements `gnas.domain.Task`.
 
     Built by `MoleculeTask.of`. Scalers are fitted on the training part, so they follow from `stores`.
@@ -97,13 +98,6 @@ class MoleculeTask:
             ),
         )
 
-    def __getstate__(self) -> dict[str, Any]:
-        # NOTE: device tensors and ops are made anew where the task arrives.
-        return {**self.__dict__, "_cache": {}}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
-
     @property
     def inputs(self) -> Mapping[str, TensorType]:
         """Model inputs, in the order of the network's forward."""
@@ -147,11 +141,6 @@ class MoleculeTask:
         return Recipe(batch_size=32 if n < 1000 else 64 if n < 8000 else 128, smoothing=5, keep="last")
 
     @property
-    def memo(self) -> dict[Any, Any]:
-        """What was derived from this task before; it does not travel to workers."""
-        return self._cache
-
-    @property
     def default_space(self) -> str:
         """Name of the space searched when the spec names none."""
         return "molecular/default"
@@ -186,58 +175,18 @@ class MoleculeTask:
             _cache={},
         )
 
-    def merged(self) -> MoleculeTask:
-        """The same task with validation joined to train; scalers are fitted anew. `validation` stays readable."""
-        joined = self.stores["train"].joined(self.stores["validation"])
-        return self._with_parts({"train": joined}, {"train": self.smiles["train"] + self.smiles["validation"]}, {})
-
-    @property
-    def turns(self) -> int:
-        """How many divisions of the learning data `turned` knows."""
-        return 1 + len(self._blocks())
-
-    def turned(self, turn: int) -> MoleculeTask:
-        """The same task, other molecules of the learning data validating, whole groups of them; `test` stays.
-
-        Turn 0 is the task itself; after the last of `turns` it begins anew. Scalers are fitted anew.
-        """
-        turn %= self.turns
-        if not turn:
-            return self
-        key = ("turned", turn)
-        if key not in self._cache:
-            block = self._blocks()[turn - 1]
-            learning = self.stores["train"].joined(self.stores["validation"])
-            smiles, groups = (found["train"] + found["validation"] for found in (self.smiles, self.groups))
-            rest = np.setdiff1d(np.arange(len(learning)), block)
-            where: dict[Part, NDArray[np.int64]] = {"train": rest, "validation": block}
-            self._cache[key] = self._with_parts(
-                {part: learning.take(torch.from_numpy(rows)) for part, rows in where.items()},
-                {part: tuple(smiles[i] for i in rows) for part, rows in where.items()},
-                {part: tuple(groups[i] for i in rows) for part, rows in where.items()},
-            )
-        found: MoleculeTask = self._cache[key]
-        return found
-
-    def _blocks(self) -> list[NDArray[np.int64]]:
-        if "blocks" not in self._cache:
-            groups = self.groups.get("train", ())
-            self._cache["blocks"] = validation_blocks(groups, self.size("validation"), self._has_classes)
-        blocks: list[NDArray[np.int64]] = self._cache["blocks"]
-        return blocks
+    def _found_blocks(self) -> list[Positions]:
+        return validation_blocks(self.groups.get("train", ()), self.size("validation"), self._has_classes)
 
     def _has_classes(self, block: NDArray[np.int64]) -> bool:
         """Whether some target has both classes among these training molecules, or none is needed."""
         labels = self.stores["train"].labels.numpy()[block]
         return self.kind == "regression" or bool(((labels == 0).any(axis=0) & (labels == 1).any(axis=0)).any())
 
-    def _with_parts(
-        self,
-        stores: Mapping[Part, MoleculeStore],
-        smiles: Mapping[Part, tuple[str, ...]],
-        groups: Mapping[Part, tuple[Hashable, ...]],
-    ) -> MoleculeTask:
-        """The same task with other molecules in some parts; scalers are fitted anew."""
+    def _divided(self, where: Mapping[Part, Positions]) -> MoleculeTask:
+        smiles = self.smiles["train"] + self.smiles["validation"]
+        turning = bool(self.groups) and "validation" in where
+        groups = picked(self.groups["train"] + self.groups["validation"], where) if turning else {}
         return MoleculeTask.of(
             name=self.name,
             kind=self.kind,
@@ -245,18 +194,10 @@ class MoleculeTask:
             metrics=self.metrics,
             summary=self.summary,
             standardise=self.standardise,
-            stores={**self.stores, **stores},
-            smiles={**self.smiles, **smiles},
-            groups={**self.groups, **groups} if groups else {},
+            stores={**self.stores, **taken(self.stores["train"], self.stores["validation"], where)},
+            smiles={**self.smiles, **picked(smiles, where)},
+            groups={**self.groups, **groups} if turning else {},
         )
-
-    def size(self, part: Part) -> int:
-        """Number of molecules.
-
-        Raises:
-            DataError: `test` of a sealed task.
-        """
-        return len(self._store(part))
 
     def targets(self, part: Part) -> NDArray[np.float64]:
         """Labels in data units, `(molecule, target)`, NaN where missing.
@@ -264,21 +205,15 @@ class MoleculeTask:
         Raises:
             DataError: `test` of a sealed task.
         """
-        labels: NDArray[np.float64] = self._store(part).labels.numpy().copy()
+        labels: NDArray[np.float64] = self.store(part).labels.numpy().copy()
         return labels
 
     def batches(
         self, part: Part, batch_size: int, *, generator: torch.Generator | None = None, device: str = "cpu"
     ) -> Iterator[Batch]:
-        """Batches of a part, shuffled if a generator is given.
-
-        The molecules are shared out evenly over the fewest batches that keep to `batch_size`, so that no last batch of
-        a single molecule upsets batch normalisation.
-        """
+        """Batches of a part, shuffled if a generator is given."""
         store = self._resident(part, device)
-        n = len(store)
-        order = torch.arange(n) if generator is None else torch.randperm(n, generator=generator)
-        for index in torch.tensor_split(order.to(device), max(1, math.ceil(n / batch_size))):
+        for index in self._order(part, batch_size, generator, device):
             yield Batch(store.inputs(index), store.labels[index], store.mask[index])
 
     def loss(self, outputs: torch.Tensor, batch: Batch, recipe: Recipe) -> torch.Tensor:
@@ -322,7 +257,7 @@ class MoleculeTask:
             DataError: `test` of a sealed task.
             DivergedError: An output is NaN or infinite.
         """
-        truth = self._store(part).labels.numpy()
+        truth = self.store(part).labels.numpy()
         if tuple(outputs.shape) != truth.shape:
             raise DataError(f"outputs for the {part} part", value=tuple(outputs.shape), accepted=str(truth.shape))
         predicted = self.predictions(outputs)
@@ -333,16 +268,7 @@ class MoleculeTask:
 
     def example(self, n: int) -> Mapping[str, torch.Tensor]:
         """Model inputs of `n` training molecules, spread evenly over the part; molecules repeat if there are fewer."""
-        size = self.size("train")
-        index = torch.arange(n) * size // n if n <= size else torch.arange(n) % size
-        return self._resident("train", "cpu").inputs(index)
-
-    def dynamic_axes(self) -> Mapping[str, Mapping[int, str]]:
-        """Axes of each input that vary."""
-        return {
-            name: {axis: size for axis, size in enumerate(kind.shape) if isinstance(size, str)}
-            for name, kind in self.inputs.items()
-        }
+        return self._resident("train", "cpu").inputs(self._spread(n))
 
     @property
     def preprocessing(self) -> Mapping[str, Any]:
@@ -366,15 +292,9 @@ class MoleculeTask:
         files: Mapping[str, str] = takeaway(self)
         return files
 
-    def _store(self, part: Part) -> MoleculeStore:
-        if part not in self.stores:
-            accepted = ", ".join(self.stores)
-            raise DataError("this task is sealed: searching never reads the test part", value=part, accepted=accepted)
-        return self.stores[part]
-
     def _resident(self, part: Part, device: str) -> MoleculeStore:
         """A part scaled and on its device, made once."""
-        store = self._store(part)
+        store = self.store(part)
         key = (part, device)
         if key not in self._cache:
             scaled = self.target_scaler.scale(store.labels.numpy())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -12,6 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
+from gnas.data.divided import DividedTask, taken
+from gnas.data.parts import Positions
 from gnas.data.rotation import validation_blocks
 from gnas.data.scaling import TargetScaler
 from gnas.domain import Baseline, Batch, DataSummary, Metric, Part
@@ -28,7 +29,7 @@ from gnas_timeseries.store import SeriesStore
 
 
 @dataclass(frozen=True)
-class SeriesTask:
+class SeriesTask(DividedTask):
     """A problem on time series; implements `gnas.domain.Task`, `TurningTask` and `IllustratedTask`.
 
     Built by `SeriesTask.of`. Scalers are fitted on the training part, so they follow from `stores`.
@@ -100,13 +101,6 @@ class SeriesTask:
             ),
         )
 
-    def __getstate__(self) -> dict[str, Any]:
-        # NOTE: device tensors and ops are made anew where the task arrives.
-        return {**self.__dict__, "_cache": {}}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
-
     @property
     def width(self) -> int:
         """Numbers the network returns for a series: one a class, or one a target."""
@@ -139,11 +133,6 @@ class SeriesTask:
         return Recipe(batch_size=batch, epochs=epochs, learning_rate=2e-3, smoothing=3, keep="last", weight_decay=1e-3)
 
     @property
-    def memo(self) -> dict[Any, Any]:
-        """What was derived from this task before; it does not travel to workers."""
-        return self._cache
-
-    @property
     def default_space(self) -> str:
         """Name of the space searched when the spec names none."""
         return "timeseries/default"
@@ -174,49 +163,13 @@ class SeriesTask:
         kept: Mapping[Part, SeriesStore] = {part: store for part, store in self.stores.items() if part != "test"}
         return replace(self, stores=kept, _cache={})
 
-    def merged(self) -> SeriesTask:
-        """The same task with validation joined to train; scalers are fitted anew. `validation` stays readable."""
-        return self._with_stores({"train": self.stores["train"].joined(self.stores["validation"])})
-
-    @property
-    def turns(self) -> int:
-        """How many divisions of the learning data `turned` knows."""
-        return 1 + len(self._blocks())
-
-    def turned(self, turn: int) -> SeriesTask:
-        """The same task, other series of the learning data validating, whole groups of them; `test` stays.
-
-        Turn 0 is the task itself; after the last of `turns` it begins anew. Scalers are fitted anew.
-        """
-        turn %= self.turns
-        if not turn:
-            return self
-        key = ("turned", turn)
-        if key not in self._cache:
-            block = self._blocks()[turn - 1]
-            learning = self.stores["train"].joined(self.stores["validation"])
-            rest = np.setdiff1d(np.arange(len(learning)), block)
-            taken: Mapping[Part, NDArray[np.int64]] = {"train": rest, "validation": block}
-            self._cache[key] = self._with_stores(
-                {part: learning.take(torch.from_numpy(rows)) for part, rows in taken.items()}
-            )
-        found: SeriesTask = self._cache[key]
-        return found
-
-    def _blocks(self) -> list[NDArray[np.int64]]:
-        """Positions of training series that can validate in the stead of those that do."""
-        if "blocks" not in self._cache:
-            groups = self.stores["train"].groups
-            if self.turning == "each":
-                names = np.asarray(groups)
-                found = [np.flatnonzero(names == name) for name in dict.fromkeys(groups)]
-                self._cache["blocks"] = [block for block in found if self._can_validate(block)]
-            else:
-                self._cache["blocks"] = (
-                    validation_blocks(groups, self.size("validation"), self._can_validate) if self.turning else []
-                )
-        blocks: list[NDArray[np.int64]] = self._cache["blocks"]
-        return blocks
+    def _found_blocks(self) -> list[Positions]:
+        groups = self.stores["train"].groups
+        if self.turning == "each":
+            names = np.asarray(groups)
+            found = [np.flatnonzero(names == name) for name in dict.fromkeys(groups)]
+            return [block for block in found if self._can_validate(block)]
+        return validation_blocks(groups, self.size("validation"), self._can_validate) if self.turning else []
 
     def _can_validate(self, block: NDArray[np.int64]) -> bool:
         """Whether training keeps every class without these, and the metrics are defined on them."""
@@ -229,8 +182,7 @@ class SeriesTask:
         kept = np.delete(labels[:, 0], block)
         return len(np.unique(kept)) == len(self.classes) and len(np.unique(labels[block, 0])) > 1
 
-    def _with_stores(self, stores: Mapping[Part, SeriesStore]) -> SeriesTask:
-        """The same task with other series in some parts; scalers are fitted anew."""
+    def _divided(self, where: Mapping[Part, Positions]) -> SeriesTask:
         return SeriesTask.of(
             name=self.name,
             kind=self.kind,
@@ -239,32 +191,18 @@ class SeriesTask:
             channels=self.channels,
             metrics=self.metrics,
             summary=self.summary,
-            stores={**self.stores, **stores},
+            stores={**self.stores, **taken(self.stores["train"], self.stores["validation"], where)},
             normalise=self.normalise,
             mask=self.mask,
             turning=self.turning,
         )
 
-    def size(self, part: Part) -> int:
-        """Number of series.
-
-        Raises:
-            DataError: `test` of a sealed task.
-        """
-        return len(self.store(part))
-
     def batches(
         self, part: Part, batch_size: int, *, generator: torch.Generator | None = None, device: str = "cpu"
     ) -> Iterator[Batch]:
-        """Batches of a part, shuffled if a generator is given.
-
-        The series are shared out evenly over the fewest batches that keep to `batch_size`, so that no last batch of
-        a single series upsets batch normalisation.
-        """
+        """Batches of a part, shuffled if a generator is given."""
         values, targets, mask = self._resident(part, device)
-        n = len(values)
-        order = torch.arange(n) if generator is None else torch.randperm(n, generator=generator)
-        for index in torch.tensor_split(order.to(device), max(1, math.ceil(n / batch_size))):
+        for index in self._order(part, batch_size, generator, device):
             yield Batch({"series": values[index]}, targets[index], mask[index])
 
     def loss(self, outputs: torch.Tensor, batch: Batch, recipe: Recipe) -> torch.Tensor:
@@ -315,13 +253,7 @@ class SeriesTask:
 
     def example(self, n: int) -> Mapping[str, torch.Tensor]:
         """Model inputs of `n` training series, spread evenly over the part; series repeat if there are fewer."""
-        size = self.size("train")
-        index = torch.arange(n) * size // n if n <= size else torch.arange(n) % size
-        return {"series": self._resident("train", "cpu")[0][index]}
-
-    def dynamic_axes(self) -> Mapping[str, Mapping[int, str]]:
-        """Axes of each input that vary: the number of series."""
-        return {"series": {0: "example"}}
+        return {"series": self._resident("train", "cpu")[0][self._spread(n)]}
 
     def figures(self, part: Part, outputs: torch.Tensor) -> Sequence[Figure]:
         """Series with their predictions, and how these agree with the labels.
@@ -354,17 +286,6 @@ class SeriesTask:
 
         files: Mapping[str, str] = takeaway(self)
         return files
-
-    def store(self, part: Part) -> SeriesStore:
-        """Raw data of a part.
-
-        Raises:
-            DataError: `test` of a sealed task.
-        """
-        if part not in self.stores:
-            accepted = ", ".join(self.stores)
-            raise DataError("this task is sealed: searching never reads the test part", value=part, accepted=accepted)
-        return self.stores[part]
 
     def _resident(self, part: Part, device: str) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Scaled series, targets and mask of a part on a device, made once."""
