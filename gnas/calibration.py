@@ -22,7 +22,7 @@ CALIBRATION = "numerics.json"
 
 
 class Calibration:
-    """`numerics.json` of a run folder: numerics by digest.
+    """`numerics.json` of a run folder: numerics by digest, those of baselines by their name.
 
     Args:
         out: The run folder.
@@ -37,11 +37,11 @@ class Calibration:
         self._held = _read(self._path)
         for record in known:
             if record.numerics is not None:
-                self._held.setdefault(record.digest, record.numerics)
+                self._held.setdefault(_key(record), record.numerics)
 
-    def find(self, digest: str) -> Numerics | None:
-        """What was measured for an architecture; None where nothing was, or there was nothing to choose."""
-        return self._held.get(digest)
+    def find(self, key: str) -> Numerics | None:
+        """What was measured for a digest or a baseline; None where nothing was, or there was nothing to choose."""
+        return self._held.get(key)
 
     def add(self, record: Evaluation | FinalRow) -> None:
         """Keeps what a training measured, on disk when this returns. The first word on an architecture stays.
@@ -49,11 +49,16 @@ class Calibration:
         Raises:
             StudyError: It cannot be written.
         """
-        if record.numerics is None or record.digest in self._held:
+        key = _key(record)
+        if record.numerics is None or key in self._held:
             return
-        self._held[record.digest] = record.numerics
+        self._held[key] = record.numerics
         with writing(self._path, "everything evaluated is kept"):
-            write_json(self._path, {digest: to_json(numerics) for digest, numerics in self._held.items()})
+            write_json(self._path, {key: to_json(numerics) for key, numerics in self._held.items()})
+
+
+def _key(record: Evaluation | FinalRow) -> str:
+    return record.digest or (record.name if isinstance(record, FinalRow) else "")
 
 
 def _read(path: Path) -> dict[str, Numerics]:

@@ -15,6 +15,7 @@ from gnas.ops import Op, TensorType
 if TYPE_CHECKING:
     import torch
     from pydantic import BaseModel
+    from torch import nn
 
     from gnas.architecture import Architecture
     from gnas.evaluate.recipe import Recipe
@@ -85,6 +86,23 @@ class Baseline(Protocol):
 
 
 @runtime_checkable
+class NetworkBaseline(Protocol):
+    """A known network of the field: the engine trains it as it trains finalists, by the recipe of the run."""
+
+    @property
+    def name(self) -> str:
+        """As tables show it."""
+        ...
+
+    def network(self, task: Task) -> nn.Module:
+        """The network for a task, newly initialised from torch's global random state."""
+        ...
+
+
+AnyBaseline = Baseline | NetworkBaseline
+
+
+@runtime_checkable
 class Task(Protocol):
     """A problem instance: data with its split, ops, metrics, recipe, baselines."""
 
@@ -139,7 +157,7 @@ class Task(Protocol):
         ...
 
     @property
-    def baselines(self) -> Mapping[str, Baseline]:
+    def baselines(self) -> Mapping[str, AnyBaseline]:
         """Baselines by name."""
         ...
 

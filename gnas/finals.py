@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gnas.calibration import Calibration
-from gnas.domain import at_turn
+from gnas.domain import NetworkBaseline, at_turn
 from gnas.evaluate.final import FinalJob, FinalResult, Outputs
 from gnas.evaluate.recipe import Recipe
 from gnas.evaluation import Objective
@@ -160,7 +160,7 @@ class FinalStage:
             while waiting and self._running < self.executor.slots:
                 job = waiting.pop(0)
                 if self.calibration is not None:
-                    job = replace(job, numerics=self.calibration.find(job.row.digest))
+                    job = replace(job, numerics=self.calibration.find(job.row.digest or job.row.name))
                 self.executor.submit(job)
                 self._running += 1
                 self.progress.started(f"{job.row.name}, seed {job.row.seed}", self._snapshot(wanted))
@@ -192,7 +192,21 @@ class FinalStage:
             for entrant in self.entrants
             for seed in self.seeds
         ]
-        return networks + [FinalRow("baseline", name, seed) for name in self.baselines for seed in self.seeds]
+        known = {name: self._counted(name) for name in self.baselines}
+        return networks + [
+            FinalRow("baseline", name, seed, costs=costs) for name, costs in known.items() for seed in self.seeds
+        ]
+
+    def _counted(self, name: str) -> dict[str, float]:
+        """Costs of a baseline that is a network; empty for others."""
+        baseline = self.task.baselines[name]
+        if not isinstance(baseline, NetworkBaseline):
+            return {}
+        from gnas.evaluate.train import deterministic
+        from gnas.hardware.counter import CostCounter
+
+        with deterministic(self.recipe.seed):
+            return CostCounter(self.task)(baseline.network(self.task))
 
     def _todo(self, wanted: Sequence[FinalRow]) -> list[FinalJob]:
         """One job for each network or baseline and seed that is not done; the same network under two names is one."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gnas.domain import AnsweringTask, DataSummary
+from gnas.domain import AnsweringTask, DataSummary, NetworkBaseline, Task
 from gnas.errors import CandidateError, GnasError, SpaceError
 from gnas.feasible import Feasibility, check_feasible
 
@@ -74,7 +74,7 @@ class PlanReport:
         choices: Number of choices.
         feasibility: How the constraints cut the space.
         samples: Sampled architectures that were built and run.
-        baselines: Validation metrics of the baselines that were fitted.
+        baselines: Validation metrics of the baselines that were fitted; of networks, which are only timed, none.
         estimate: How long the run would take.
         warnings: What deserves a thought before the run.
     """
@@ -200,11 +200,25 @@ def _fit_baselines(problem: Problem) -> dict[str, tuple[Mapping[str, float], flo
         if wanted == "all" or name in wanted:
             started = time.perf_counter()
             try:
+                if isinstance(baseline, NetworkBaseline):
+                    fitted[name] = ({}, _training_seconds(problem, sealed, baseline))
+                    continue
                 metrics = baseline.evaluate(sealed, problem.spec.seed)
             except (GnasError, ValueError):
                 continue
             fitted[name] = (metrics["validation"], time.perf_counter() - started)
     return fitted
+
+
+def _training_seconds(problem: Problem, task: Task, baseline: NetworkBaseline) -> float:
+    """What training a known network may take, by one step of it: all its epochs may take far longer than a plan."""
+    from gnas.evaluate.train import deterministic
+    from gnas.evaluate.tuning import plain_step_seconds
+
+    recipe, device = problem.recipe, problem.spec.device
+    with deterministic(recipe.seed):
+        seconds = plain_step_seconds(baseline.network(task).to(device), task, recipe, device=device)
+    return seconds * math.ceil(task.size("train") / recipe.batch_size) * recipe.epochs
 
 
 def _estimate(problem: Problem, checked: list[SampleCheck], baseline_seconds: Mapping[str, float]) -> Estimate:

@@ -32,8 +32,9 @@ def test_what_is_kept_is_found_again(tmp_path: Path) -> None:
     calibration.add(evaluation("a", PLAIN))
     calibration.add(FinalRow("default_network", "default network", 0, digest="b", numerics=PLAIN))
     calibration.add(evaluation("c", None))
+    calibration.add(FinalRow("baseline", "e", 0, numerics=LAST))
     again = Calibration(tmp_path)
-    assert [again.find(name) for name in "abcd"] == [BOTH, PLAIN, None, LAST]
+    assert [again.find(name) for name in "abcdef"] == [BOTH, PLAIN, None, LAST, LAST, None]
     assert Calibration(tmp_path, [evaluation("a", PLAIN)]).find("a") == BOTH
 
 

@@ -17,7 +17,7 @@ from gnas.progress import SilentProgress, Snapshot
 from gnas.results import FinalRow, RunResults
 from gnas.run import final_limits, run
 from gnas.study import JOURNAL, read_evaluations
-from gnas.testing.toy import OBJECTIVE, ToySpace, toy_problem
+from gnas.testing.toy import OBJECTIVE, KnownPerceptron, ToySpace, ToyTask, toy_problem
 
 FINAL = {"finalists": 2, "seeds": 2, "default_network": False}
 
@@ -216,6 +216,20 @@ def test_turns_let_each_seed_validate_on_other_rows(tmp_path: Path) -> None:
         assert (a.name, a.seed) == (b.name, b.seed)
         assert (a.validation == b.validation and a.test == b.test) == (a.seed == first)
     assert "another part of the learning data" in turned.protocol["turns"]
+
+
+def test_known_networks_are_trained_as_finalists_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ToyTask, "baselines", {"known": KnownPerceptron()})
+    budget, final = {"trials": 2}, {"finalists": 1, "seeds": 2, "default_network": False, "random_search": False}
+    short, longer = (
+        run(toy_problem(budget=budget, final=final, recipe={"epochs": epochs}), tmp_path / str(epochs))
+        for epochs in (1, 4)
+    )
+    rows, others = ([row for row in results.finals if row.kind == "baseline"] for results in (short, longer))
+    assert [(row.name, row.seed, row.reason) for row in rows] == [("known", 0, ""), ("known", 1, "")]
+    assert all(row.costs["n_params"] == 7 and row.costs["macs"] == 6 for row in rows)
+    assert rows[0].test != rows[1].test and rows[0].test != others[0].test
+    assert run(toy_problem(budget=budget, final=final, recipe={"epochs": 1}), tmp_path / "1").finals == short.finals
 
 
 def test_a_time_budget_ends_both_searches(tmp_path: Path) -> None:

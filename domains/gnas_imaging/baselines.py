@@ -1,4 +1,4 @@
-"""Baselines: ResNet-18 trained as candidates are, and gradient boosting on simple features."""
+"""Baselines: ResNet-18, which the engine trains as it trains finalists, and gradient boosting on simple features."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gnas.data.trees import BoostingLearner, Config, Fitted, Kind
-from gnas.domain import Baseline, Part, Task
+from gnas.domain import AnyBaseline, Part, Task
 from gnas.errors import DataError
 
 if TYPE_CHECKING:
@@ -42,50 +42,24 @@ def unet(task: ImagingTask) -> nn.Module:
 
 
 @dataclass(frozen=True, slots=True)
-class NetworkBaseline:
-    """A known network with the task's own recipe: the loop, epochs and augmentation of the candidates.
+class KnownNetwork:
+    """A known network; implements `gnas.domain.NetworkBaseline`.
 
     Attributes:
         name: In tables.
         make: Gives a network for a task, newly initialised.
-        epochs: To train instead of the recipe's; None for these.
     """
 
     name: str
     make: Callable[[ImagingTask], nn.Module]
-    epochs: int | None = None
 
-    def evaluate(self, task: Task, seed: int, *, refit: bool = False) -> Mapping[Part, Mapping[str, float]]:
-        """Metrics on validation and, where the task is not sealed, on test.
-
-        Args:
-            task: An imaging task.
-            seed: Of the weights, batches and augmentation.
-            refit: Whether the network read on test is trained anew on training and validation together.
+    def network(self, task: Task) -> nn.Module:
+        """The network, newly initialised.
 
         Raises:
             DataError: The task is not of images.
         """
-        from gnas.evaluate.train import deterministic, predict, train
-        from gnas.evaluation import Objective
-
-        imaging = _imaging(task, self.name)
-        recipe = imaging.recipe if self.epochs is None else imaging.recipe.model_copy(update={"epochs": self.epochs})
-        objective = Objective(imaging.metrics[0].name, imaging.metrics[0].direction)
-        with deterministic(seed):
-            network = self.make(imaging)
-        fit = train(network, imaging, recipe, objective=objective, seed=seed)
-        scores: dict[Part, Mapping[str, float]] = {"validation": fit.values}
-        if "test" in imaging.stores:
-            tested = imaging
-            if refit:
-                tested = imaging.merged()
-                with deterministic(seed):
-                    network = self.make(imaging)
-                epochs, numerics = fit.best_epoch, fit.numerics
-                train(network, tested, recipe, objective=objective, seed=seed, stop_after=epochs, numerics=numerics)
-            scores["test"] = tested.score("test", predict(network, tested, "test"))
-        return scores
+        return self.make(_imaging(task, self.name))
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +104,16 @@ class BoostingBaseline:
     learner: BoostingLearner = field(default_factory=BoostingLearner)
 
     def evaluate(self, task: Task, seed: int, *, refit: bool = False) -> Mapping[Part, Mapping[str, float]]:
-        """See `NetworkBaseline.evaluate`."""
+        """Metrics on validation and, where the task is not sealed, on test.
+
+        Args:
+            task: An imaging task.
+            seed: Of the models.
+            refit: Whether the models read on test are fitted anew on training and validation together.
+
+        Raises:
+            DataError: The task is not of images.
+        """
         imaging = _imaging(task, self.name)
         kind: Kind = "binary" if imaging.kind == "multilabel" else imaging.kind  # type: ignore[assignment]
         train, validation = _Rows.of(imaging, "train"), _Rows.of(imaging, "validation")
@@ -192,7 +175,7 @@ def _imaging(task: Task, name: str) -> ImagingTask:
     return task
 
 
-BASELINES: Mapping[str, Baseline] = {
-    baseline.name: baseline for baseline in (NetworkBaseline("ResNet-18", resnet), BoostingBaseline())
+BASELINES: Mapping[str, AnyBaseline] = {
+    baseline.name: baseline for baseline in (KnownNetwork("ResNet-18", resnet), BoostingBaseline())
 }
-SEGMENTATION_BASELINES: Mapping[str, Baseline] = {"U-Net": NetworkBaseline("U-Net", unet)}
+SEGMENTATION_BASELINES: Mapping[str, AnyBaseline] = {"U-Net": KnownNetwork("U-Net", unet)}

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from gnas.domain import Baseline, Batch, Part
+from gnas.domain import AnyBaseline, Batch, Part
 from gnas.errors import DataError, DivergedError, SpecError
 from gnas.evaluate.recipe import Recipe
 from gnas.illustration import Figure
@@ -70,7 +70,7 @@ class SegmentationTask(ImagingTask):
         return STARTING_POINTS
 
     @property
-    def baselines(self) -> Mapping[str, Baseline]:
+    def baselines(self) -> Mapping[str, AnyBaseline]:
         """The U-Net."""
         from gnas_imaging.baselines import SEGMENTATION_BASELINES
 

@@ -16,7 +16,7 @@ from gnas.data.divided import DividedTask, picked, taken
 from gnas.data.parts import Positions
 from gnas.data.rotation import validation_blocks
 from gnas.data.scaling import TargetScaler
-from gnas.domain import Baseline, Batch, DataSummary, Metric, Part
+from gnas.domain import AnyBaseline, Batch, DataSummary, Metric, Part
 from gnas.errors import DataError, DivergedError, SpecError
 from gnas.evaluate.recipe import Recipe
 from gnas.illustration import Figure
@@ -128,7 +128,7 @@ class ImagingTask(DividedTask):
         return STARTING_POINTS
 
     @property
-    def baselines(self) -> Mapping[str, Baseline]:
+    def baselines(self) -> Mapping[str, AnyBaseline]:
         """ResNet-18 and gradient boosting on simple features."""
         from gnas_imaging.baselines import BASELINES
 

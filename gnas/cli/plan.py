@@ -82,6 +82,7 @@ def _baselines(report: PlanReport) -> str:
     lines += [
         f"  {name} on validation: {report.objective} {number(metrics.get(report.objective))}"
         for name, metrics in report.baselines.items()
+        if metrics
     ]
     return "\n".join(lines)
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gnas.architecture import Architecture
-from gnas.domain import AnsweringTask, Part, Task, at_turn
+from gnas.domain import AnsweringTask, NetworkBaseline, Part, Task, at_turn
 from gnas.evaluate.candidate import derive_seed, explain, warm_up
 from gnas.evaluate.limits import Limits
 from gnas.evaluate.recipe import Recipe
@@ -19,6 +21,9 @@ from gnas.evaluation import Objective
 from gnas.numerics import Numerics
 from gnas.results import FinalRow
 from gnas.space.protocol import Space
+
+if TYPE_CHECKING:
+    from torch import nn
 
 Outputs = NDArray[np.float32]
 _ANSWERED: tuple[Part, Part] = ("validation", "test")
@@ -109,6 +114,9 @@ class FinalWork:
     def _baseline(self, job: FinalJob) -> FinalResult:
         task = at_turn(self.task, job.turn)
         baseline = task.baselines[job.row.name]
+        if isinstance(baseline, NetworkBaseline):
+            seed = derive_seed(job.recipe.seed, baseline.name, "final", job.row.seed)
+            return replace(self._trained(job, task, partial(baseline.network, task), seed), weights=b"")
         parts = baseline.evaluate(task, job.row.seed, refit=self.refit)
         return FinalResult(
             _with(job.row, validation=_finite(parts.get("validation", {})), test=_finite(parts.get("test", {})))
@@ -117,15 +125,18 @@ class FinalWork:
     def _network(self, job: FinalJob, architecture: Architecture) -> FinalResult:
         if isinstance(self.task, AnsweringTask):
             return FinalResult(_answered(job.row, self.task, architecture))
+        seed = derive_seed(job.recipe.seed, architecture.digest, "final", job.row.seed)
+        build = partial(self.spaces[job.space].build, architecture)
+        return self._trained(job, at_turn(self.task, job.turn), build, seed)
+
+    def _trained(self, job: FinalJob, task: Task, build: Callable[[], nn.Module], seed: int) -> FinalResult:
         import torch
         from safetensors.torch import save
 
         from gnas.evaluate.train import deterministic, predict, train
 
-        task, space = at_turn(self.task, job.turn), self.spaces[job.space]
-        seed = derive_seed(job.recipe.seed, architecture.digest, "final", job.row.seed)
         with deterministic(seed):
-            network = space.build(architecture)
+            network = build()
         fit = train(
             network,
             task,
@@ -142,7 +153,7 @@ class FinalWork:
             # NOTE: the merged task scales anew, so the network trained on it is also scored by it.
             tested = task.merged()
             with deterministic(seed):
-                network = space.build(architecture)
+                network = build()
             train(
                 network,
                 tested,
@@ -176,8 +187,6 @@ def _finite(values: Mapping[str, float]) -> dict[str, float]:
 
 
 def _with(row: FinalRow, **changes: object) -> FinalRow:
-    from dataclasses import replace
-
     return replace(row, **changes)  # type: ignore[arg-type]
 
 

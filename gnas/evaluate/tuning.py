@@ -83,6 +83,23 @@ def measured_numerics(
     return best if seconds[best] <= MARGIN * plain else options[0]
 
 
+def plain_step_seconds(
+    network: nn.Module, task: Task, recipe: Recipe, *, device: str = "cpu", seed: int = 0
+) -> float:
+    """Seconds of one forward and backward pass in the recipe's own numerics, the second of two on the first batch.
+
+    Raises:
+        ArithmeticError: The loss is not finite.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    batch = next(iter(task.batches("train", recipe.batch_size, generator=generator, device=device)))
+    option = fixed_numerics(recipe)
+    network.train()
+    step = partial(_step, network, FlatParameters(network, option.memory_format), task, recipe, batch, option, device)
+    step_seconds(step, device)
+    return step_seconds(step, device)
+
+
 def outputs_of(network: nn.Module, inputs: list[Tensor], numerics: Numerics, device: str) -> Tensor:
     """The network's outputs in float32 at least, for the loss."""
     outputs: Tensor

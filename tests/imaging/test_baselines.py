@@ -6,14 +6,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from gnas_imaging.baselines import BASELINES, BoostingBaseline, NetworkBaseline, resnet
+from gnas_imaging.baselines import BASELINES, BoostingBaseline, KnownNetwork, resnet
 from gnas_imaging.features import simple_features
 from gnas_imaging.resnet import ResNet18
 from gnas_imaging.testing import arrays, task_of
 
 from gnas.data.trees import BoostingLearner
 from gnas.errors import DataError
+from gnas.evaluate.final import FinalJob, FinalWork
 from gnas.evaluate.recipe import Recipe
+from gnas.evaluation import Objective
+from gnas.results import FinalRow
 from gnas.testing.toy import ToyTask
 
 QUICK = BoostingBaseline(learner=BoostingLearner(most=5, draft_most=5, chunk=5, bins=15))
@@ -44,24 +47,30 @@ def test_boosting_fits_every_kind_of_task(tmp_path: Path, kind: str, monkeypatch
         assert "test" not in QUICK.evaluate(task.sealed(), 0)
 
 
-def test_resnet_learns_and_repeats(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("refit", [False, True])
+def test_resnet_is_trained_by_the_recipe_of_the_run(tmp_path: Path, refit: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gnas_imaging.resnet._WIDTHS", (4, 4, 8, 8))
     task = task_of(tmp_path, arrays(size=8))
     task = replace(task, stores={part: store.take(torch.arange(8)) for part, store in task.stores.items()})
     # NOTE: what is measured to be fastest may differ from one training to the next.
-    plain = Recipe(epochs=5, precision="fp32", memory_format="contiguous")
-    monkeypatch.setattr("gnas_imaging.task.ImagingTask.recipe", plain)
-    baseline = NetworkBaseline("ResNet-18", resnet, epochs=1)
-    first = baseline.evaluate(task, 1, refit=True)
-    assert first == baseline.evaluate(task, 1, refit=True) and set(first) == {"validation", "test"}
-    assert "test" not in baseline.evaluate(task.sealed(), 1)
+    plain = Recipe(epochs=3, keep="last", precision="fp32", memory_format="contiguous")
+    work = FinalWork({}, task, Objective("auroc", "maximize"), refit=refit)
+    first, again, longer = (
+        work.run(FinalJob(FinalRow("baseline", "ResNet-18", 1), recipe))
+        for recipe in (plain, plain, plain.model_copy(update={"epochs": 6}))
+    )
+    assert (first.row.reason, first.weights) == ("", b"")
+    assert first.row.validation == again.row.validation and first.row.test == again.row.test
+    assert first.validation is not None and longer.validation is not None
+    assert not np.array_equal(first.validation, longer.validation)
 
 
 def test_baselines_read_images_only() -> None:
     assert tuple(BASELINES) == ("ResNet-18", "gradient boosting")
-    for baseline in BASELINES.values():
-        with pytest.raises(DataError, match="images only"):
-            baseline.evaluate(ToyTask.make(), 0)
+    with pytest.raises(DataError, match="images only"):
+        KnownNetwork("ResNet-18", resnet).network(ToyTask.make())
+    with pytest.raises(DataError, match="images only"):
+        BoostingBaseline().evaluate(ToyTask.make(), 0)
 
 
 def test_features_tell_direction_and_brightness() -> None:

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from gnas_imaging.baselines import NetworkBaseline, unet
 from gnas_imaging.known_segmentation import RESIDUAL_ENCODER, STARTING_POINTS, UNET
 from gnas_imaging.ops_segmentation import segmentation_ops
 from gnas_imaging.overlap import cases, dice, hd95
@@ -20,9 +19,12 @@ from gnas_imaging.testing import masked_arrays, task_of
 from PIL import Image
 
 from gnas.errors import DataError, DivergedError, InvalidShapeError, SpecError
+from gnas.evaluate.final import FinalJob, FinalWork
 from gnas.evaluate.recipe import Recipe
+from gnas.evaluation import Objective
 from gnas.ops import TensorType
 from gnas.report.portrait import drawable
+from gnas.results import FinalRow
 from gnas.space import YamlSpace, load_space
 from gnas.testing.domain import DomainTestCase
 from gnas.testing.spaces import SpaceTestCase
@@ -142,8 +144,9 @@ def test_a_baseline_learns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     narrow = {**UNET, "width": 8, "levels": 3, "more0": 0, "more1": 0, "more2": 0}
     del narrow["more3"]
     monkeypatch.setattr("gnas_imaging.known_segmentation.UNET", narrow)
-    found = NetworkBaseline("U-Net", unet, epochs=1).evaluate(task.sealed(), 0)
-    assert set(found) == {"validation"} and 0 <= found["validation"]["dice"] <= 1
+    work = FinalWork({}, task, Objective("dice", "maximize"))
+    found = work.run(FinalJob(FinalRow("baseline", "U-Net", 0), Recipe(epochs=1))).row
+    assert found.reason == "" and 0 <= found.validation["dice"] <= 1 and set(found.test) == set(found.validation)
     assert tuple(task.baselines) == ("U-Net",)
 
 
