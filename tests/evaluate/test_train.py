@@ -107,9 +107,13 @@ def test_every_recipe_trains(recipe: dict[str, Any]) -> None:
     assert min(result.curve) < result.curve[0]
 
 
+@pytest.mark.parametrize("fused", [True, False])
 @pytest.mark.parametrize("name", ["adamw", "adam", "sgd"])
-def test_flat_optimiser_equals_torch_on_separate_parameters(name: str) -> None:
+def test_flat_optimiser_equals_torch_on_separate_parameters(
+    name: str, fused: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Without clipping and schedule, moving the parameters into one tensor changes nothing."""
+    monkeypatch.setattr("gnas.evaluate.optimizers._FUSED", ("cpu",) if fused else ())
     ours, theirs = (nn.Sequential(*(m for m in network() if isinstance(m, nn.Linear | nn.ReLU))) for _ in range(2))
     fit(ours, optimizer=name, schedule="constant", warmup=0.0, gradient_clip=None, epochs=1, weight_decay=0.01)
     options: dict[str, Any] = {"lr": 1e-2, "weight_decay": 0.01}
