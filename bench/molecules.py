@@ -90,7 +90,7 @@ def main() -> None:
     summaries = []
     for dataset in options.datasets:
         contest = Contest(dataset, partial(spec, dataset, options=options))
-        summaries.append(summarise(dataset, run_all(contest, options.splits, options.out)))
+        summaries.append(summarise(dataset, run_all(contest, range(options.splits), options.out)))
     print(json.dumps(summaries, indent=2) if options.json else tables(summaries))
 
 

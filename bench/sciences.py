@@ -1,11 +1,13 @@
 """The main job on images and series: `gnas run` beside the fields' strong baselines and random search.
 
-    python bench/sciences.py --data ../shared/data --problems pneumonia beats --cpu-minutes 8 --seeds 3
+    python bench/sciences.py --data ../shared/data --problems pneumonia beats --seeds 3
 
 Each run is an ordinary `gnas run` of a spec written beside its folder, so that an interrupted bench continues and any
 figure can be traced to its report. The test part is read by the final stage only. Official parts are kept where data
 have them; a seed then changes the search, the part set aside for validation and the trainings. Beats are split by
-patient, anew for each seed. Differences are paired by seed; `±` is the standard error over seeds.
+patient, lesions by patient, anew for each seed. Random search gets the CPU seconds that the search had; networks among
+the baselines are trained by the recipe of the finalists. Differences are paired by seed; `±` is the standard error over
+seeds. What a run may spend stands in `BUDGETS`.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,8 +23,47 @@ from typing import Any
 from contest import Contest, run_all, summarise, tables
 from contest.series import beats, engines
 
+from gnas.evaluation import Objective
+
 OFFICIAL = ("Epilepsy", "RacketSports", "BasicMotions")
-PROBLEMS = ("pneumonia", "lesions", "beats", "cmapss", *(name.lower() for name in OFFICIAL))
+INSIDE_AEON = ("JapaneseVowels", "OSULeaf", "ArrowHead", "ItalyPowerDemand")
+PROBLEMS = ("pneumonia", "masks", "beats", "cmapss", *(name.lower() for name in OFFICIAL))
+DEVELOPMENT = ("lesions", "cmapss-development", *(name.lower() for name in INSIDE_AEON))
+"""Nothing on them is a result."""
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What one run may spend.
+
+    Attributes:
+        cpu_minutes: Of search; random search gets the same again.
+        epochs: Of a candidate while searching.
+        final_epochs: Of finalists and of networks among the baselines.
+        macs: Largest candidate, multiply-accumulates an example; None for no limit.
+        objective: What is searched for; empty for what is compared.
+        refit: Whether final trainings and baselines join validation to training data.
+        default_network: Whether the domain's unsearched network is compared too.
+    """
+
+    cpu_minutes: float
+    epochs: int
+    final_epochs: int
+    macs: float | None = None
+    objective: str = ""
+    refit: bool = False
+    default_network: bool = False
+
+
+SMALL = Budget(1.0, 20, 50, macs=3e6, objective="log_loss", refit=True)
+BUDGETS: Mapping[str, Budget] = {
+    "pneumonia": Budget(4.0, 3, 6, macs=12e6),
+    "lesions": Budget(2.0, 5, 10),
+    "masks": Budget(3.0, 3, 8, default_network=True),
+    "beats": Budget(4.0, 4, 12, macs=4e6, default_network=True),
+    "cmapss": Budget(3.0, 4, 12, macs=2e6),
+    "cmapss-development": Budget(3.0, 4, 12, macs=2e6),
+}
 
 
 def problem(name: str, seed: int, data: Path, out: Path) -> Mapping[str, Any]:
@@ -29,16 +71,18 @@ def problem(name: str, seed: int, data: Path, out: Path) -> Mapping[str, Any]:
     if name == "pneumonia":
         images: dict[str, Any] = {"file": str((data / "imaging" / "pneumoniamnist.npz").resolve())}
         return {"domain": "imaging", "metric": "auroc", "data": images}
-    if name == "lesions":
-        images = {"dataset": "synthetic-lesions", "synthetic": {"seed": seed}, "split": {"seed": seed}}
-        return {"domain": "imaging", "metric": "auroc", "data": images}
+    if name in ("lesions", "masks"):
+        drawn = {"seed": seed}
+        images = {"dataset": "synthetic-lesions", "synthetic": drawn, "split": {"seed": seed}}
+        kind, metric = ("segmentation", "dice") if name == "masks" else ("auto", "auroc")
+        return {"domain": "imaging", "metric": metric, "data": {**images, "task": kind}}
     sensors = data / "sensors"
     if name == "beats":
         file = beats(sensors / "mitbih_ds1_180hz.npz", out / f"beats-{seed}.npz", seed)
         given = {"file": str(file), "group": "record", "split": {"kind": "given", "column": "part"}}
         return {"domain": "timeseries", "metric": "macro_f1", "data": given}
-    if name == "cmapss":
-        train, test = engines(sensors, out)
+    if name.startswith("cmapss"):
+        train, test = engines(sensors, out, development=name.endswith("development"))
         series = {
             "file": str(train),
             "test_file": str(test),
@@ -52,24 +96,36 @@ def problem(name: str, seed: int, data: Path, out: Path) -> Mapping[str, Any]:
             "unit": "cycles",
         }
         return {"domain": "timeseries", "metric": "rmse", "data": series}
+    split = {"seed": seed, "fractions": [0.6, 0.25, 0.15]}
+    inside = {official.lower(): official for official in INSIDE_AEON}
+    if name in inside:
+        unequal = {"unequal": "pad"} if name == "japanesevowels" else {}
+        return {
+            "domain": "timeseries",
+            "metric": "accuracy",
+            "data": {"dataset": inside[name], "split": split, **unequal},
+        }
     file = next(sensors / f"{official}.npz" for official in OFFICIAL if official.lower() == name).resolve()
-    return {"domain": "timeseries", "metric": "accuracy", "data": {"file": str(file), "split": {"seed": seed}}}
+    return {"domain": "timeseries", "metric": "accuracy", "data": {"file": str(file), "split": split}}
 
 
 def spec(name: str, seed: int, options: argparse.Namespace) -> dict[str, Any]:
     """The spec of one run."""
+    budget = BUDGETS.get(name, SMALL)
     return {
         "name": f"{name}-{seed}",
         "seed": seed,
         **problem(name, seed, options.data, options.out),
-        **({"constraints": {"macs": options.macs}} if options.macs else {}),
-        "budget": {"cpu_minutes": options.cpu_minutes, "trial_minutes": 4},
-        "search": {"algorithm": options.algorithm, "epochs": options.epochs},
-        "recipe": {"epochs": options.final_epochs},
+        **({"metric": budget.objective} if budget.objective else {}),
+        **({"constraints": {"macs": budget.macs}} if budget.macs else {}),
+        "budget": {"cpu_minutes": budget.cpu_minutes, "trial_minutes": 4},
+        "search": {"algorithm": "bayes", "epochs": budget.epochs},
+        "recipe": {"epochs": budget.final_epochs},
         "final": {
             "finalists": options.finalists,
             "seeds": options.retrainings,
-            "default_network": options.default_network,
+            "default_network": budget.default_network,
+            "refit": budget.refit,
         },
         "workers": options.workers,
     }
@@ -79,16 +135,10 @@ def main() -> None:
     """Runs what is missing and prints the tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
-    parser.add_argument("--problems", nargs="+", default=list(PROBLEMS), choices=PROBLEMS)
-    parser.add_argument("--seeds", type=int, default=3, help="seeds 0, 1, …")
-    parser.add_argument("--cpu-minutes", type=float, default=8.0, help="of search; random search gets the same again")
-    parser.add_argument("--macs", type=float, help="largest candidate, multiply-accumulates an example")
-    parser.add_argument("--epochs", type=int, default=10, help="of a candidate while searching")
-    parser.add_argument("--final-epochs", type=int, default=25, help="of finalists and of networks among the baselines")
-    parser.add_argument("--default-network", action=argparse.BooleanOptionalAction, default=True)
+    parser.add_argument("--problems", nargs="+", default=list(PROBLEMS), choices=(*PROBLEMS, *DEVELOPMENT))
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--finalists", type=int, default=2)
     parser.add_argument("--retrainings", type=int, default=2)
-    parser.add_argument("--algorithm", default="bayes")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--out", type=Path, default=Path("runs/bench-sciences"))
     parser.add_argument("--json", action="store_true")
@@ -96,7 +146,9 @@ def main() -> None:
     options.out.mkdir(parents=True, exist_ok=True)
     summaries = []
     for name in options.problems:
-        contest = Contest(name, partial(spec, name, options=options))
+        metric = problem(name, 0, options.data, options.out)["metric"]
+        judged = Objective(metric, "minimize" if metric == "rmse" else "maximize")
+        contest = Contest(name, partial(spec, name, options=options), judged)
         summaries.append(summarise(name, run_all(contest, options.seeds, options.out)))
     print(json.dumps(summaries, indent=2) if options.json else tables(summaries))
 

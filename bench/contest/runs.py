@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from gnas.evaluation import Objective
 from gnas.report import comparison_table
 from gnas.report.compare import best_on_validation
 from gnas.results import RunResults
@@ -26,10 +27,12 @@ class Contest:
     Attributes:
         name: For tables and folders.
         spec: The spec of a run with a seed.
+        judged: What is compared; None for what is searched for.
     """
 
     name: str
     spec: Callable[[int], Mapping[str, Any]]
+    judged: Objective | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +40,7 @@ class Played:
     """What a run gave.
 
     Attributes:
-        metric: The objective.
+        metric: What is compared.
         larger: Whether larger is better.
         values: Test value of each contender, mean over its retraining seeds.
         macs: Multiply-accumulates of those that are networks.
@@ -51,9 +54,9 @@ class Played:
     seconds: float
 
 
-def run_all(contest: Contest, seeds: int, out: Path) -> list[Played]:
-    """A run for each of seeds 0, 1, …; one that is finished is read, one that was interrupted continues."""
-    return [_run(contest, seed, out) for seed in range(seeds)]
+def run_all(contest: Contest, seeds: Iterable[int], out: Path) -> list[Played]:
+    """A run for each seed; one that is finished is read, one that was interrupted continues."""
+    return [_run(contest, seed, out) for seed in seeds]
 
 
 def _run(contest: Contest, seed: int, out: Path) -> Played:
@@ -63,15 +66,21 @@ def _run(contest: Contest, seed: int, out: Path) -> Played:
         spec = folder.parent / f"{folder.name}.yaml"
         spec.write_text(yaml.safe_dump(dict(contest.spec(seed)), sort_keys=False), encoding="utf-8")
         subprocess.run([sys.executable, "-m", "gnas", "run", str(spec), "--out", str(folder), "--quiet"], check=True)
-    played = contenders(folder)
+    played = contenders(folder, contest.judged)
     told = ", ".join(f"{name} {value:.4g}" for name, value in played.values.items())
     print(f"{folder.name}: {told}; {played.seconds:.0f} s", file=sys.stderr, flush=True)
     return played
 
 
-def contenders(folder: Path) -> Played:
-    """Test values of everyone in a finished run: the chosen finalist, random search's choice, baselines."""
+def contenders(folder: Path, judged: Objective | None = None) -> Played:
+    """Test values of everyone in a finished run: the chosen finalist, random search's choice, baselines.
+
+    Args:
+        folder: Of the run.
+        judged: What to read where it is not the objective of the run.
+    """
     results = RunResults.from_json((folder / "results.json").read_text(encoding="utf-8"))
+    metric = judged.name if judged else results.objective
     random_best = best_on_validation(results, "random_search")
     names = {"ensemble": ENSEMBLE, "random_ensemble": RANDOM_ENSEMBLE, "default_network": DEFAULT}
     values: dict[str, float] = {}
@@ -85,8 +94,8 @@ def contenders(folder: Path) -> Played:
             name = row.name
         else:
             name = names.get(row.kind, "")
-        if name and results.objective in row.test:
-            values[name] = row.test[results.objective].mean
+        if name and metric in row.test:
+            values[name] = row.test[metric].mean
             macs |= {name: row.costs["macs"]} if "macs" in row.costs else {}
-    larger = results.direction == "maximize"
-    return Played(results.objective, larger, values, macs, sum(results.stages.values()))
+    larger = (judged.direction if judged else results.direction) == "maximize"
+    return Played(metric, larger, values, macs, sum(results.stages.values()))

@@ -64,10 +64,15 @@ def _thinned(rows: np.ndarray, y: np.ndarray, thin: bool) -> list[int]:
     return [*usual.tolist(), *other.tolist()]
 
 
-def engines(folder: Path, out: Path) -> tuple[Path, Path]:
+HELD_OUT = 25
+"""Training units that are the test part while developing."""
+
+
+def engines(folder: Path, out: Path, *, development: bool = False) -> tuple[Path, Path]:
     """CMAPSS FD001 with the remaining life at each cycle: training units, and the official test units.
 
-    Columns that never change in training are left out.
+    Columns that never change in training are left out. For development the test units are some of the training units,
+    each cut off at a cycle drawn at random, and the official ones are not read.
     """
     train, test = (pd.read_csv(folder / f"cmapss_{part}_FD001.csv.gz") for part in ("train", "test"))
     ends = pd.read_csv(folder / "cmapss_RUL_FD001.csv")["rul"].to_numpy()
@@ -75,7 +80,18 @@ def engines(folder: Path, out: Path) -> tuple[Path, Path]:
     last = dict(zip(sorted(test["unit"].unique()), ends.tolist(), strict=True))
     test["life"] = test.groupby("unit")["cycle"].transform("max") - test["cycle"] + test["unit"].map(last)
     still = [column for column in train.columns if train[column].nunique() == 1]
-    paths = (out / "cmapss-train.csv", out / "cmapss-test.csv")
+    if development:
+        train, test = _cut_off(train)
+    names = ("cmapss-development-train.csv", "cmapss-development-test.csv")
+    paths = tuple(out / (name if development else name.replace("-development", "")) for name in names)
     for frame, path in zip((train, test), paths, strict=True):
         frame.drop(columns=still).to_csv(path, index=False)
     return paths[0].resolve(), paths[1].resolve()
+
+
+def _cut_off(train: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    rng = np.random.default_rng(0)
+    held = rng.permutation(train["unit"].unique())[:HELD_OUT]
+    ends = {unit: rng.integers(60, (train["unit"] == unit).sum()) for unit in held}
+    test = train[train["unit"].isin(held) & (train["cycle"] <= train["unit"].map(ends))]
+    return train[~train["unit"].isin(held)], test
