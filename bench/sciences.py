@@ -44,6 +44,7 @@ class Budget:
         objective: What is searched for; empty for what is compared.
         refit: Whether final trainings and baselines join validation to training data.
         default_network: Whether the domain's unsearched network is compared too.
+        retrainings: Of each finalist and baseline.
     """
 
     cpu_minutes: float
@@ -53,11 +54,12 @@ class Budget:
     objective: str = ""
     refit: bool = False
     default_network: bool = False
+    retrainings: int = 2
 
 
 SMALL = Budget(1.0, 20, 50, macs=3e6, objective="log_loss", refit=True)
 BUDGETS: Mapping[str, Budget] = {
-    "pneumonia": Budget(4.0, 3, 6, macs=12e6),
+    "pneumonia": Budget(4.0, 3, 6, macs=12e6, retrainings=1),
     "lesions": Budget(2.0, 5, 10),
     "masks": Budget(3.0, 3, 8, default_network=True),
     "beats": Budget(4.0, 4, 12, macs=4e6, default_network=True),
@@ -123,7 +125,7 @@ def spec(name: str, seed: int, options: argparse.Namespace) -> dict[str, Any]:
         "recipe": {"epochs": budget.final_epochs},
         "final": {
             "finalists": options.finalists,
-            "seeds": options.retrainings,
+            "seeds": budget.retrainings,
             "default_network": budget.default_network,
             "refit": budget.refit,
         },
@@ -138,7 +140,6 @@ def main() -> None:
     parser.add_argument("--problems", nargs="+", default=list(PROBLEMS), choices=(*PROBLEMS, *DEVELOPMENT))
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--finalists", type=int, default=2)
-    parser.add_argument("--retrainings", type=int, default=2)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--out", type=Path, default=Path("runs/bench-sciences"))
     parser.add_argument("--json", action="store_true")

@@ -46,6 +46,7 @@ def assemble(series: Series, metrics: tuple[Metric, ...], options: SeriesData) -
         normalise=options.normalise,
         mask=options.unequal == "pad",
         turning=turning,
+        augment=options.augment,
     )
     _check_objective(task)
     return task

@@ -71,6 +71,25 @@ class Split(_Options):
         return self
 
 
+class Augment(_Options):
+    """Random changes of training series, after scaling. All zero leaves them as they are.
+
+    Attributes:
+        noise: Spread of normal noise added to each step, in spreads of the channel.
+        scale: Spread of the factor of each channel of a series, around 1.
+        shift: Largest shift, as a share of the length; the first or last step fills what it leaves.
+        cut: Longest stretch set to the mean, as a share of the length.
+        mix: Series are joined with others of their batch, and their targets with them (mixup); the parameter of the
+            beta law of the shares.
+    """
+
+    noise: float = Field(default=0.0, ge=0, le=2)
+    scale: float = Field(default=0.0, ge=0, le=1)
+    shift: float = Field(default=0.0, ge=0, le=0.5)
+    cut: float = Field(default=0.0, ge=0, le=0.5)
+    mix: float = Field(default=0.0, ge=0, le=2)
+
+
 class SeriesData(_Options):
     """The `data:` section.
 
@@ -94,6 +113,7 @@ class SeriesData(_Options):
         cap: Largest value of a target of a regression; larger ones become it (remaining life, usually 125).
         normalise: `channel` (mean and spread of the training part), `series` (each series its own), or `none`.
         unit: Unit of the targets of a regression.
+        augment: See `Augment`.
         split: See `Split`.
     """
 
@@ -114,6 +134,7 @@ class SeriesData(_Options):
     cap: float | None = None
     normalise: Literal["channel", "series", "none"] = "channel"
     unit: str | None = None
+    augment: Augment = Augment()
     split: Split = Split()
 
     @model_validator(mode="after")

@@ -22,7 +22,8 @@ from gnas.illustration import Figure
 from gnas.ops import Op, TensorType
 from gnas_timeseries import metrics
 from gnas_timeseries.losses import balancing_weights, series_loss
-from gnas_timeseries.options import TaskKind
+from gnas_timeseries.augment import augmented
+from gnas_timeseries.options import Augment, TaskKind
 from gnas_timeseries.predict import probabilities
 from gnas_timeseries.scaling import SignalScaler
 from gnas_timeseries.store import SeriesStore
@@ -46,6 +47,7 @@ class SeriesTask(DividedTask):
         normalise: How signals are scaled.
         mask: Whether a channel tells which steps are there.
         turning: Whether the learning data can be divided anew: by `group`, or one group at a time (`each`).
+        augment: Changes of training series.
         signal_scaler, target_scaler: Fitted on the training part.
     """
 
@@ -60,6 +62,7 @@ class SeriesTask(DividedTask):
     normalise: str
     mask: bool
     turning: str
+    augment: Augment
     signal_scaler: SignalScaler
     target_scaler: TargetScaler
     _cache: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
@@ -79,6 +82,7 @@ class SeriesTask(DividedTask):
         normalise: str,
         mask: bool,
         turning: str,
+        augment: Augment,
     ) -> SeriesTask:
         """The task of raw stores, scalers fitted on `stores["train"]`."""
         train = stores["train"]
@@ -95,6 +99,7 @@ class SeriesTask(DividedTask):
             normalise=normalise,
             mask=mask,
             turning=turning,
+            augment=augment,
             signal_scaler=SignalScaler.fit(normalise, train.values.numpy(), train.steps.numpy(), mask),
             target_scaler=(
                 TargetScaler.fit(train.labels.numpy()) if regression else TargetScaler.identity(len(target_names))
@@ -195,15 +200,19 @@ class SeriesTask(DividedTask):
             normalise=self.normalise,
             mask=self.mask,
             turning=self.turning,
+            augment=self.augment,
         )
 
     def batches(
         self, part: Part, batch_size: int, *, generator: torch.Generator | None = None, device: str = "cpu"
     ) -> Iterator[Batch]:
-        """Batches of a part, shuffled if a generator is given."""
+        """Batches of a part; with a generator they are shuffled, and training series are augmented."""
         values, targets, mask = self._resident(part, device)
+        changing = self.augment if generator is not None and part == "train" else None
         for index in self._order(part, batch_size, generator, device):
-            yield Batch({"series": values[index]}, targets[index], mask[index])
+            rows = values[index], targets[index], mask[index]
+            series, labels, present = rows if changing is None else augmented(*rows, changing, generator, self.mask)
+            yield Batch({"series": series}, labels, present)
 
     def loss(self, outputs: torch.Tensor, batch: Batch, recipe: Recipe) -> torch.Tensor:
         """Mean over the labels that are present; `auto` is `cross_entropy`, `mse` or `bce` by the kind of task.
