@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -21,12 +22,16 @@ from gnas.evaluate.recipe import Recipe
 from gnas.illustration import Figure
 from gnas.ops import Op, TensorType
 from gnas_timeseries import metrics
-from gnas_timeseries.losses import balancing_weights, series_loss
 from gnas_timeseries.augment import augmented
+from gnas_timeseries.losses import balancing_weights, series_loss
 from gnas_timeseries.options import Augment, TaskKind
 from gnas_timeseries.predict import probabilities
 from gnas_timeseries.scaling import SignalScaler
 from gnas_timeseries.store import SeriesStore
+
+_STEPS = 1500
+"""Of a training by default: some dozens of series are not learnt in the epochs that thousands need."""
+_FEWEST_EPOCHS, _MOST_EPOCHS = 10, 300
 
 
 @dataclass(frozen=True)
@@ -131,10 +136,10 @@ class SeriesTask(DividedTask):
 
     @property
     def recipe(self) -> Recipe:
-        """Default training recipe: few data see more epochs and smaller batches; the last epoch is kept."""
+        """Default training recipe: few data are seen more often, in smaller batches; the last epoch is kept."""
         n = len(self.stores["train"])
         batch = 16 if n < 300 else 32 if n < 1500 else 64 if n < 10_000 else 128
-        epochs = 60 if n < 300 else 40 if n < 3000 else 20 if n < 10_000 else 10
+        epochs = max(_FEWEST_EPOCHS, min(_MOST_EPOCHS, math.ceil(_STEPS / math.ceil(n / batch))))
         return Recipe(batch_size=batch, epochs=epochs, learning_rate=2e-3, smoothing=3, keep="last", weight_decay=1e-3)
 
     @property

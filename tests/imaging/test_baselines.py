@@ -48,7 +48,9 @@ def test_boosting_fits_every_kind_of_task(tmp_path: Path, kind: str, monkeypatch
 
 
 @pytest.mark.parametrize("refit", [False, True])
-def test_resnet_is_trained_by_the_recipe_of_the_run(tmp_path: Path, refit: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_resnet_is_trained_by_the_recipe_of_the_run(
+    tmp_path: Path, refit: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("gnas_imaging.resnet._WIDTHS", (4, 4, 8, 8))
     task = task_of(tmp_path, arrays(size=8))
     task = replace(task, stores={part: store.take(torch.arange(8)) for part, store in task.stores.items()})

@@ -178,7 +178,7 @@ def test_a_given_split_leaves_no_choice(tmp_path: Path) -> None:
 @pytest.mark.parametrize("n", [60, 1200])
 def test_few_data_see_more_epochs_in_smaller_batches(tmp_path: Path, n: int) -> None:
     recipe = task_of(tmp_path, *waves(n, steps=8)).recipe
-    assert (recipe.batch_size, recipe.epochs) == ((16, 60) if n == 60 else (32, 40))
+    assert (recipe.batch_size, recipe.epochs) == ((16, 300) if n == 60 else (32, 56))
 
 
 def test_the_shipped_code_scales_as_the_task_does(tmp_path: Path) -> None:
