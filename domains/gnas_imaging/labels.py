@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gnas.data.tables import Cell
+from gnas.data.words import number, order, text_of
 from gnas.errors import DataError
 from gnas_imaging.options import ImagingData, TaskKind
 from gnas_imaging.raw import Raw
@@ -78,11 +78,11 @@ def _kind(raw: Raw, options: ImagingData) -> TaskKind:
         return options.task
     if not raw.targets:
         return "segmentation"
-    distinct = {name: {_word(cell) for cell in column} - {""} for name, column in raw.targets.items()}
+    distinct = {name: {text_of(cell, _MISSING) for cell in column} - {""} for name, column in raw.targets.items()}
     if len(distinct) > 1:
         return "multilabel" if all(words <= {"0", "1"} for words in distinct.values()) else "regression"
     (words,) = distinct.values()
-    numbers = [_float(word) for word in words]
+    numbers = [number(word) for word in words]
     text = any(math.isnan(number) for number in numbers)
     whole = all(number == int(number) for number in numbers if math.isfinite(number))
     if text or (whole and len(words) <= _MOST_CLASSES):
@@ -98,11 +98,11 @@ def _classes(raw: Raw, kind: TaskKind) -> Labels:
             f"{len(raw.targets)} targets in a {kind} task", place="data.targets", value=value, remedy=remedy
         )
     ((name, cells),) = raw.targets.items()
-    words = [_word(cell) for cell in cells]
+    words = [text_of(cell, _MISSING) for cell in cells]
     for word, place in zip(words, raw.places, strict=True):
         if not word:
             raise DataError(f"target {name!r} is absent", place=place, remedy="fill it in, or remove the image")
-    found = sorted(set(words), key=_order)
+    found = sorted(set(words), key=order)
     if len(found) < 2:
         raise DataError("one class only", place=raw.source, value=found[0], remedy="at least two classes are needed")
     if kind == "binary" and len(found) > 2:
@@ -117,7 +117,7 @@ def _classes(raw: Raw, kind: TaskKind) -> Labels:
 
 def _named(words: Sequence[str], names: Sequence[str]) -> tuple[str, ...]:
     """Classes 0, 1, … by the names that the data give."""
-    numbers = [_float(word) for word in words]
+    numbers = [number(word) for word in words]
     if names and all(number == int(number) and 0 <= number < len(names) for number in numbers if number == number):
         return tuple(names[int(n)] if n == n else word for n, word in zip(numbers, words, strict=True))
     return tuple(words)
@@ -128,10 +128,10 @@ def _numbers(raw: Raw, name: str, kind: TaskKind) -> NDArray[np.float64]:
     several = len(raw.targets) > 1
     values = np.full(len(raw), math.nan)
     for i, cell in enumerate(raw.targets[name]):
-        word = _word(cell)
+        word = text_of(cell, _MISSING)
         if not word and several:
             continue
-        values[i] = _float(word)
+        values[i] = number(word)
         if not math.isfinite(values[i]):
             accepted = "a number" + (", or an empty cell where the label is missing" if several else "")
             remedy = "correct it, or remove the image"
@@ -158,25 +158,3 @@ def _segmentation(raw: Raw) -> Labels:
         raise DataError("the masks hold one class only", place=raw.source, value=sorted(found), accepted="two or more")
     names = tuple(raw.class_names) if len(raw.class_names) == len(found) else tuple(str(v) for v in sorted(found))
     return Labels("segmentation", names, np.zeros((len(raw), 0)), tuple(sorted(found)))
-
-
-def _word(cell: Cell) -> str:
-    """A label as text: numbers without their fraction where it is zero; empty where it is missing."""
-    text = "" if cell is None else str(int(cell)) if isinstance(cell, bool) else str(cell).strip()
-    if text.lower() in _MISSING:
-        return ""
-    number = _float(text)
-    return str(int(number)) if math.isfinite(number) and number == int(number) else text
-
-
-def _float(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        return math.nan
-
-
-def _order(word: str) -> tuple[float, str]:
-    """Numbers by value, then text."""
-    value = _float(word)
-    return (math.inf if math.isnan(value) else value, word)

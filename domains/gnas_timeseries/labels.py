@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from gnas.data.words import number, order, text_of
 from gnas.errors import DataError
 from gnas_timeseries.options import TaskKind
 from gnas_timeseries.recordings import Recordings
@@ -65,26 +66,10 @@ def read_labels(recordings: Recordings, asked: Literal["auto"] | TaskKind, cap: 
     return labels
 
 
-def _word(cell: object) -> str:
-    """A label as text: numbers without their fraction where it is zero."""
-    text = str(cell).strip()
-    if text.lower() in _MISSING:
-        return ""
-    number = _float(text)
-    return str(int(number)) if math.isfinite(number) and number == int(number) else text
-
-
-def _float(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        return math.nan
-
-
 def _kind(cells: NDArray[Any]) -> TaskKind:
     """Text and few whole numbers are classes, several columns of 0 and 1 a multi-label task, all else a quantity."""
-    distinct = [sorted({_word(cell) for cell in column} - {""}) for column in cells.T]
-    values = [[_float(word) for word in words] for words in distinct]
+    distinct = [sorted({text_of(cell, _MISSING) for cell in column} - {""}) for column in cells.T]
+    values = [[number(word) for word in words] for words in distinct]
     if len(distinct) > 1 and all(set(found) <= {0.0, 1.0} for found in values):
         return "multilabel"
     if len(distinct) == 1:
@@ -103,8 +88,8 @@ def _classes(cells: NDArray[Any], place: str, n_targets: int) -> Labels:
             accepted="one",
             remedy="or task: multilabel",
         )
-    words = [_word(cell) for cell in cells[:, 0]]
-    names = sorted(set(words) - {""}, key=_order)
+    words = [text_of(cell, _MISSING) for cell in cells[:, 0]]
+    names = sorted(set(words) - {""}, key=order)
     if len(names) < 2:
         problem = "one class only" if names else "the target has no labels at all"
         remedy = "at least two classes are needed" if names else "choose another target"
@@ -113,19 +98,13 @@ def _classes(cells: NDArray[Any], place: str, n_targets: int) -> Labels:
     return Labels("classification", np.array([[code[word]] for word in words]), tuple(names))
 
 
-def _order(name: str) -> tuple[float, str]:
-    """Numbers by value, then text."""
-    value = _float(name)
-    return (math.inf if math.isnan(value) else value, name)
-
-
 def _numbers(recordings: Recordings) -> FloatMatrix:
     values = np.full(recordings.labels.shape, math.nan)
     for (row, target), cell in np.ndenumerate(recordings.labels):
         word = str(cell).strip()
         if word.lower() in _MISSING:
             continue
-        values[row, target] = _float(word)
+        values[row, target] = number(word)
         if not math.isfinite(values[row, target]):
             raise DataError(
                 f"target {recordings.targets[target]!r} is not a finite number",

@@ -213,10 +213,10 @@ class SeriesTask(DividedTask):
     ) -> Iterator[Batch]:
         """Batches of a part; with a generator they are shuffled, and training series are augmented."""
         values, targets, mask = self._resident(part, device)
-        changing = self.augment if generator is not None and part == "train" else None
         for index in self._order(part, batch_size, generator, device):
-            rows = values[index], targets[index], mask[index]
-            series, labels, present = rows if changing is None else augmented(*rows, changing, generator, self.mask)
+            series, labels, present = values[index], targets[index], mask[index]
+            if generator is not None and part == "train":
+                series, labels, present = augmented(series, labels, present, self.augment, generator, self.mask)
             yield Batch({"series": series}, labels, present)
 
     def loss(self, outputs: torch.Tensor, batch: Batch, recipe: Recipe) -> torch.Tensor:

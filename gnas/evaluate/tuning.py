@@ -83,9 +83,7 @@ def measured_numerics(
     return best if seconds[best] <= MARGIN * plain else options[0]
 
 
-def plain_step_seconds(
-    network: nn.Module, task: Task, recipe: Recipe, *, device: str = "cpu", seed: int = 0
-) -> float:
+def plain_step_seconds(network: nn.Module, task: Task, recipe: Recipe, *, device: str = "cpu", seed: int = 0) -> float:
     """Seconds of one forward and backward pass in the recipe's own numerics, the second of two on the first batch.
 
     Raises:
