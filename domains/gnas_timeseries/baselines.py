@@ -120,15 +120,37 @@ def _features(store: SeriesStore) -> Matrix:
     return statistics(store.values.numpy(), store.steps.numpy())
 
 
-def _rocket(name: str, task: SeriesTask, train: SeriesStore, seed: int) -> Model:
-    """Random kernels and a ridge model, by aeon."""
+def _rocket(name: str, task: SeriesTask, train: SeriesStore, watched: SeriesStore | None, seed: int) -> Model:
+    """Random kernels and a ridge model, by aeon; classes weigh as they come or all alike, as is better on validation.
+
+    That is tried with the first seed, and where the classes are not equally common.
+    """
     if find_spec("aeon") is None:
         raise MissingExtraError.of("aeon", "timeseries")
+    key = ("balanced", name)
+    if watched is None or key in task.memo or not _uneven(task, train):
+        return _kernels(name, task, train, seed, balanced=task.memo.get(key, False))
+    objective = task.metrics[0]
+    models = [_kernels(name, task, train, seed, balanced=balanced) for balanced in (False, True)]
+    plain, balanced = (task.score_predictions("validation", model(watched))[objective.name] for model in models)
+    task.memo[key] = balanced > plain if objective.direction == "maximize" else balanced < plain
+    return models[task.memo[key]]
+
+
+def _uneven(task: SeriesTask, train: SeriesStore) -> bool:
+    """Whether one class is at least three times as common as another."""
+    if task.kind != "classification":
+        return False
+    counts = np.unique(train.labels.numpy()[:, 0], return_counts=True)[1]
+    return bool(counts.max() >= _UNEVEN * counts.min())
+
+
+def _kernels(name: str, task: SeriesTask, train: SeriesStore, seed: int, *, balanced: bool) -> Model:
     from gnas_timeseries.rocket import fitted
 
     labels = train.labels.numpy()[:, 0]
     here = ~np.isnan(labels)
-    model = fitted(name, task.kind, _signals(task, train)[here], labels[here], seed)
+    model = fitted(name, task.kind, _signals(task, train)[here], labels[here], seed, balanced=balanced)
 
     def predict(store: SeriesStore) -> Matrix:
         found = model(_signals(task, store))
@@ -145,14 +167,15 @@ def _signals(task: SeriesTask, store: SeriesStore) -> Matrix:
 
 
 _SHORTEST = 10
+_UNEVEN = 3
 
 
 def _mini_rocket(task: SeriesTask, train: SeriesStore, watched: SeriesStore | None, seed: int) -> Model:
-    return _rocket("minirocket", task, train, seed)
+    return _rocket("minirocket", task, train, watched, seed)
 
 
 def _multi_rocket_hydra(task: SeriesTask, train: SeriesStore, watched: SeriesStore | None, seed: int) -> Model:
-    return _rocket("multirocket_hydra", task, train, seed)
+    return _rocket("multirocket_hydra", task, train, watched, seed)
 
 
 GRADIENT_BOOSTING = SeriesBaseline("gradient boosting", _boosting)

@@ -36,7 +36,9 @@ class _Scores:
         return np.asarray(self.ridge.decision_function(x))
 
 
-def fitted(name: str, kind: TaskKind, x: Matrix, y: Matrix, seed: int) -> Callable[[Matrix], Matrix]:
+def fitted(
+    name: str, kind: TaskKind, x: Matrix, y: Matrix, seed: int, *, balanced: bool = False
+) -> Callable[[Matrix], Matrix]:
     """A fitted model: series `(series, channel, step)` to values, or to probabilities `(series, class)`.
 
     Probabilities are the scores of the ridge classifier through a softmax: their order means something, their size
@@ -50,6 +52,7 @@ def fitted(name: str, kind: TaskKind, x: Matrix, y: Matrix, seed: int) -> Callab
         x: Training series.
         y: Their values, or the positions of their classes, `(series,)`.
         seed: Of the kernels, and of the choice among very many series.
+        balanced: Whether all classes weigh alike in the ridge classifier, in the stead of each series.
     """
     if len(x) > LARGEST:
         order = np.random.default_rng(seed).permutation(len(x))
@@ -62,7 +65,8 @@ def fitted(name: str, kind: TaskKind, x: Matrix, y: Matrix, seed: int) -> Callab
     if kind == "regression":
         regressor = _estimator(name, kind)(random_state=seed, n_jobs=1).fit(x, y)
         return lambda rows: _chunked(regressor.predict, rows)
-    classifier = _estimator(name, kind)(random_state=seed, n_jobs=1).fit(x, y.astype(np.int64))
+    weight = "balanced" if balanced else None
+    classifier = _estimator(name, kind)(class_weight=weight, random_state=seed, n_jobs=1).fit(x, y.astype(np.int64))
     if name == "minirocket":
         return lambda rows: _softmax(_chunked(classifier.pipeline_.decision_function, rows))
     classifier.classifier = _Scores(classifier.classifier)
