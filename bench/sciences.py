@@ -46,6 +46,7 @@ class Budget:
         default_network: Whether the domain's unsearched network is compared too.
         retrainings: Of each finalist and baseline.
         finalists: Of the search, and of random search.
+        class_weights: Of the recipe; random kernels choose theirs on validation.
     """
 
     cpu_minutes: float
@@ -57,6 +58,7 @@ class Budget:
     default_network: bool = False
     retrainings: int = 2
     finalists: int = 2
+    class_weights: str = "none"
 
 
 SMALL = Budget(1.0, 50, 150, macs=3e6, objective="log_loss", refit=True)
@@ -64,7 +66,7 @@ BUDGETS: Mapping[str, Budget] = {
     "pneumonia": Budget(4.0, 3, 6, macs=12e6, retrainings=1),
     "lesions": Budget(2.0, 5, 10),
     "masks": Budget(2.0, 4, 10, macs=47e6, default_network=True, retrainings=1),
-    "beats": Budget(3.0, 4, 8, macs=2e6, default_network=True, retrainings=1),
+    "beats": Budget(3.0, 4, 8, macs=2e6, default_network=True, retrainings=1, class_weights="balanced"),
     "cmapss": Budget(4.0, 5, 8, macs=8e6, refit=True, retrainings=1, finalists=3),
     "cmapss-development": Budget(4.0, 5, 8, macs=8e6, refit=True, retrainings=1, finalists=3),
 }
@@ -126,7 +128,7 @@ def spec(name: str, seed: int, options: argparse.Namespace) -> dict[str, Any]:
         **({"constraints": {"macs": budget.macs}} if budget.macs else {}),
         "budget": {"cpu_minutes": budget.cpu_minutes, "trial_minutes": 4},
         "search": {"algorithm": "bayes", "epochs": budget.epochs},
-        "recipe": {"epochs": budget.final_epochs},
+        "recipe": {"epochs": budget.final_epochs, "class_weights": budget.class_weights},
         "final": {
             "finalists": budget.finalists,
             "seeds": budget.retrainings,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -13,7 +13,9 @@ from gnas.evaluation import Direction
 from gnas.ops import Op, TensorType
 
 if TYPE_CHECKING:
+    import numpy as np
     import torch
+    from numpy.typing import NDArray
     from pydantic import BaseModel
     from torch import nn
 
@@ -266,6 +268,31 @@ class IllustratedTask(Protocol):
 
     def figures(self, part: Part, outputs: torch.Tensor) -> Sequence[Figure]:
         """Figures of raw outputs for a whole part in order, as `Task.score` takes them.
+
+        Raises:
+            DataError: `test` of a sealed task.
+        """
+        ...
+
+
+@runtime_checkable
+class ResamplingTask(Protocol):
+    """A task whose metrics can be had of any examples of a part: the run then gives bootstrap intervals on `test`."""
+
+    def clusters(self, part: Part) -> Sequence[Hashable]:
+        """Of each example in order, what is drawn together with it: its patient, its device, or a name of its own.
+
+        Raises:
+            DataError: `test` of a sealed task.
+        """
+        ...
+
+    def scorer(self, part: Part, outputs: torch.Tensor) -> Callable[[NDArray[np.int64]], Mapping[str, float]]:
+        """All metrics of some examples, repeats counted as often as they stand there.
+
+        Args:
+            part: Of the examples.
+            outputs: Raw, for the whole part in order, as `Task.score` takes them.
 
         Raises:
             DataError: `test` of a sealed task.

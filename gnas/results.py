@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from gnas.errors import StudyError
+from gnas.intervals import Intervals
 from gnas.numerics import Numerics
 from gnas.records import from_json, to_json
 
@@ -77,6 +78,7 @@ class RunResults:
         versions: Of python, torch, gnas and the libraries that matter.
         summary: The task's data summary as a mapping.
         notes: Remarks worth a line in the report.
+        intervals: Bootstrap intervals of the exported network on the test part; None where the task gives none.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid", "ser_json_inf_nan": "constants"}
@@ -92,6 +94,7 @@ class RunResults:
     versions: Mapping[str, str] = field(default_factory=dict)
     summary: Mapping[str, object] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    intervals: Intervals | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON types; `from_json` gives an equal record back."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from gnas.architecture import Architecture
 from gnas.calibration import Calibration
-from gnas.domain import AnsweringTask
+from gnas.domain import AnsweringTask, ResamplingTask
 from gnas.entrants import best_of_study, default_network, with_latency
 from gnas.errors import SpaceError, SpecError, StudyError, UserError
 from gnas.evaluate.candidate import CandidateWork, explain
@@ -36,6 +36,7 @@ from gnas.study import JOURNAL, Study, open_storage
 
 if TYPE_CHECKING:
     from gnas.domain import Task
+    from gnas.intervals import Intervals
     from gnas.problem import Problem
     from gnas.space.protocol import Space
 
@@ -291,8 +292,10 @@ class _Run:
             self.progress.stage(Snapshot("export"))
             self._attempt("export", self._export)
             self._illustrate()
+            intervals = self._intervals()
         results = replace(
             results,
+            intervals=intervals,
             stages=self.ledger.stages,
             cpu_seconds=self.ledger.cpu_seconds,
             energy_kwh=self.ledger.energy_kwh,
@@ -313,6 +316,20 @@ class _Run:
             illustrate(self.problem, self.out)
         except Exception as error:  # a drawing must not lose the results
             self._note(f"the predictions could not be drawn: {explain(error)}")
+
+    def _intervals(self) -> Intervals | None:
+        """Bootstrap intervals of the exported network on the test part; None where the task gives none."""
+        from gnas.export.outputs import tested
+        from gnas.intervals import bootstrap
+
+        try:
+            found = tested(self.problem, self.out)
+            if found is None or not isinstance(found[0], ResamplingTask):
+                return None
+            return bootstrap(found[0], "test", found[1], seed=self.problem.spec.seed)
+        except Exception as error:  # an interval must not lose the results
+            self._note(f"there are no bootstrap intervals: {explain(error)}")
+            return None
 
     def _report(self) -> None:
         from gnas.report import write_report

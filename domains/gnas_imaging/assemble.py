@@ -38,7 +38,7 @@ def assemble(images: ImageData, metrics: tuple[Metric, ...], options: ImagingDat
         summary=images.summary,
         stores={part: ImageStore(pixels[where[part]], labels[where[part]]) for part in PARTS},
         places={part: tuple(images.places[i] for i in images.parts.of(part)) for part in PARTS},
-        groups={part: tuple(images.groups[i] for i in images.parts.of(part)) for part in LEARNT if images.groups},
+        groups={part: tuple(images.groups[i] for i in images.parts.of(part)) for part in PARTS if images.groups},
         augment=options.augment,
         window=images.window,
         specificity=options.specificity,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -141,15 +141,28 @@ class SegmentationTask(ImagingTask):
             raise DataError(f"outputs for the {part} part", value=tuple(outputs.shape), accepted=str(expected))
         if not bool(torch.isfinite(outputs).all()):
             raise DivergedError("an output of the network is NaN or infinite")
-        chance = self.predictions(outputs)
+        return self.scorer(part, outputs)(np.arange(len(truth)))
+
+    def scorer(self, part: Part, outputs: Tensor) -> Callable[[NDArray[np.int64]], Mapping[str, float]]:
+        """All metrics of some cases, each case measured once.
+
+        Raises:
+            DataError: `test` of a sealed task.
+        """
+        truth, chance = self.store(part).labels.numpy().astype(np.int64), self.predictions(outputs)
         overlaps, distances = cases(truth, chance.argmax(axis=1), len(self.names))
-        chosen = np.take_along_axis(chance, truth[:, None], axis=1)
-        found = {
-            "dice": mean_of_defined(overlaps),
-            "hd95": mean_of_defined(distances),
-            "log_loss": float(-np.log(np.clip(chosen, 1e-7, 1.0)).mean()),
-        }
-        return named(self.metrics, found)
+        chosen = np.clip(np.take_along_axis(chance, truth[:, None], axis=1), 1e-7, 1.0)
+        losses = -np.log(chosen).reshape(len(truth), -1).mean(axis=1)
+
+        def score(rows: NDArray[np.int64]) -> Mapping[str, float]:
+            found = {
+                "dice": mean_of_defined(overlaps[rows]),
+                "hd95": mean_of_defined(distances[rows]),
+                "log_loss": float(losses[rows].mean()),
+            }
+            return named(self.metrics, found)
+
+        return score
 
     def figures(self, part: Part, outputs: Tensor) -> Sequence[Figure]:
         """Images with the borders of truth and prediction, and the Dice of each case."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
@@ -49,8 +49,8 @@ class ImagingTask(DividedTask):
         summary: What to tell of the data.
         stores: Images of each part; a sealed task has no `test`.
         places: Where each image of a part came from.
-        groups: Of each image of training and validation, what stays together when these are divided anew; empty where
-            that is unknown.
+        groups: Of each image of a part, what stays together when learning data are divided anew and is drawn together
+            for intervals; empty where that is unknown.
         augment: Changes of training images.
         window: Values that became 0 and 255; None where images were bytes already.
         specificity: Of the sensitivity.
@@ -140,6 +140,7 @@ class ImagingTask(DividedTask):
             self,
             stores={part: store for part, store in self.stores.items() if part != "test"},
             places={part: places for part, places in self.places.items() if part != "test"},
+            groups={part: groups for part, groups in self.groups.items() if part != "test"},
             _cache={},
         )
 
@@ -151,13 +152,14 @@ class ImagingTask(DividedTask):
             both = (inside == 0).any(axis=0) & (inside == 1).any(axis=0)
             return self.kind == "regression" or bool(both.any())
 
-        keys = self.groups["train"] if self.groups else ()
+        keys = self.groups.get("train", ())
         return validation_blocks(keys, self.size("validation"), usable) if keys else []
 
     def _divided(self, where: Mapping[Part, Positions]) -> Self:
         places = self.places["train"] + self.places["validation"]
-        turning = bool(self.groups) and "validation" in where
+        turning = "train" in self.groups and "validation" in where
         groups = picked(self.groups["train"] + self.groups["validation"], where) if turning else {}
+        tested = {part: names for part, names in self.groups.items() if part == "test"}
         return type(self).of(
             name=self.name,
             kind=self.kind,
@@ -166,7 +168,7 @@ class ImagingTask(DividedTask):
             summary=self.summary,
             stores={**self.stores, **taken(self.stores["train"], self.stores["validation"], where)},
             places={**self.places, **picked(places, where)},
-            groups={**self.groups, **groups} if turning else {},
+            groups={**tested, **groups},
             augment=self.augment,
             window=self.window,
             specificity=self.specificity,
@@ -239,6 +241,19 @@ class ImagingTask(DividedTask):
         if not np.isfinite(predicted).all():
             raise DivergedError("an output of the network is NaN or infinite")
         return self.score_predictions(truth, predicted)
+
+    def clusters(self, part: Part) -> Sequence[Hashable]:
+        """Patients or sites, or each image by itself where they are unknown."""
+        return self.groups.get(part) or range(self.size(part))
+
+    def scorer(self, part: Part, outputs: Tensor) -> Callable[[NDArray[np.int64]], Mapping[str, float]]:
+        """All metrics of some images, from raw network outputs for the whole part in order.
+
+        Raises:
+            DataError: `test` of a sealed task.
+        """
+        truth, predicted = self.store(part).labels.numpy(), self.predictions(outputs)
+        return lambda rows: self.score_predictions(truth[rows], predicted[rows])
 
     def score_predictions(self, truth: NDArray[np.float64], predicted: NDArray[np.float64]) -> dict[str, float]:
         """All metrics of values in data units, or probabilities, `(example, output)`."""

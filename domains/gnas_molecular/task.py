@@ -263,6 +263,22 @@ class MoleculeTask(DividedTask):
         predicted = self.predictions(outputs)
         if not np.isfinite(predicted).all():
             raise DivergedError("an output of the network is NaN or infinite")
+        return self._measured(truth, predicted)
+
+    def clusters(self, part: Part) -> Sequence[Hashable]:
+        """Each molecule by itself."""
+        return range(self.size(part))
+
+    def scorer(self, part: Part, outputs: torch.Tensor) -> Callable[[NDArray[np.int64]], Mapping[str, float]]:
+        """All metrics of some molecules, from raw network outputs for the whole part in order.
+
+        Raises:
+            DataError: `test` of a sealed task.
+        """
+        truth, predicted = self.store(part).labels.numpy(), self.predictions(outputs)
+        return lambda rows: self._measured(truth[rows], predicted[rows])
+
+    def _measured(self, truth: NDArray[np.float64], predicted: NDArray[np.float64]) -> Mapping[str, float]:
         found = metrics.score(self.kind, truth, predicted)
         return {metric.name: found[metric.name] for metric in self.metrics}
 

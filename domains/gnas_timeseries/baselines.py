@@ -133,8 +133,9 @@ def _rocket(name: str, task: SeriesTask, train: SeriesStore, watched: SeriesStor
     objective = task.metrics[0]
     models = [_kernels(name, task, train, seed, balanced=balanced) for balanced in (False, True)]
     plain, balanced = (task.score_predictions("validation", model(watched))[objective.name] for model in models)
-    task.memo[key] = balanced > plain if objective.direction == "maximize" else balanced < plain
-    return models[task.memo[key]]
+    better = balanced > plain if objective.direction == "maximize" else balanced < plain
+    task.memo[key] = better
+    return models[int(better)]
 
 
 def _uneven(task: SeriesTask, train: SeriesStore) -> bool:

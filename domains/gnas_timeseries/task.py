@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -255,7 +255,22 @@ class SeriesTask(DividedTask):
 
     def score_predictions(self, part: Part, predicted: NDArray[np.float64]) -> Mapping[str, float]:
         """All metrics from values in data units, or probabilities, `(series, class or target)`."""
-        store = self.store(part)
+        return self._measured(self.store(part), predicted)
+
+    def clusters(self, part: Part) -> Sequence[Hashable]:
+        """Subjects or devices; recordings, whose windows belong together; or each series by itself."""
+        return self.store(part).groups or range(self.size(part))
+
+    def scorer(self, part: Part, outputs: torch.Tensor) -> Callable[[NDArray[np.int64]], Mapping[str, float]]:
+        """All metrics of some series, from raw network outputs for the whole part in order.
+
+        Raises:
+            DataError: `test` of a sealed task.
+        """
+        store, predicted = self.store(part), self.predictions(outputs)
+        return lambda rows: self._measured(store.take(torch.from_numpy(rows)), predicted[rows])
+
+    def _measured(self, store: SeriesStore, predicted: NDArray[np.float64]) -> Mapping[str, float]:
         truth = store.labels.numpy()
         if self.kind == "classification":
             found = metrics.score_classes(truth[:, 0].astype(np.int64), predicted, store.groups)

@@ -24,6 +24,7 @@ _KINDS = {
 def comparison(results: RunResults) -> str:
     """The comparison table: mean ± sd over seeds, difference of the chosen finalist to each row with its interval."""
     from gnas.report.compare import comparison_table, objective_of
+    from gnas.report.text import interval_sentence
 
     objective = objective_of(results)
     rows = comparison_table(results)
@@ -32,7 +33,9 @@ def comparison(results: RunResults) -> str:
     better = "lower" if objective.direction == "minimize" else "higher"
     foot = f"mean ± sd over retraining seeds; {better} is better; differences on test paired by seed, [95 % interval]"
     failed = [f"{row.name}: {row.failed} failed ({'; '.join(row.reasons)})" for row in rows if row.failed]
-    return "\n".join([table(head, body), foot, *failed])
+    held = results.intervals
+    told = [] if held is None or not held.bounds else [interval_sentence(held, [objective.name])]
+    return "\n".join([table(head, body), foot, *told, *failed])
 
 
 def verdict_sentence(results: RunResults, evaluated: int = 1) -> str:

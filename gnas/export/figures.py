@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gnas.domain import IllustratedTask
-from gnas.export.best import choose, task_of
+from gnas.export.outputs import tested
 from gnas.illustration import FIGURES, figures_json
 from gnas.runfolder import write_json, writing
 
@@ -25,19 +25,11 @@ def illustrate(problem: Problem, out: Path) -> int:
     Raises:
         StudyError: The run has chosen nothing yet, or the file cannot be written.
     """
-    import numpy as np
-    import torch
-
-    if not isinstance(problem.task, IllustratedTask):
+    if not isinstance(problem.task, IllustratedTask) or (found := tested(problem, out)) is None:
         return 0
-    chosen = choose(problem, out)
-    if chosen.weights is None:
-        return 0
-    task = task_of(problem, chosen)
+    task, outputs = found
     if not isinstance(task, IllustratedTask):
         return 0
-    with np.load(chosen.weights.with_suffix(".npz"), allow_pickle=False) as arrays:
-        outputs = torch.from_numpy(np.asarray(arrays["test"]))
     figures = tuple(task.figures("test", outputs))
     with writing(out / FIGURES, "the results are kept"):
         write_json(out / FIGURES, figures_json(figures))

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from gnas.errors import GnasError
 from gnas.evaluation import Constraint, Evaluation, Objective
 from gnas.illustration import Figure
+from gnas.intervals import Intervals
 from gnas.report.ablation import Ablation, measured_changes, predicted_changes
 from gnas.report.compare import ComparisonRow, comparison_table
 from gnas.report.importance import Importances, importances
@@ -61,6 +62,7 @@ class ReportData:
         stages, cpu_seconds, energy_kwh, versions: Of the run.
         spec_text, command: How to reproduce it.
         figures: What the task drew of the chosen finalist's predictions, checked to hold nothing active.
+        intervals: Bootstrap intervals of the exported network on the test part; None where there are none.
         notes: Remarks of the run and what could not be read.
     """
 
@@ -91,6 +93,7 @@ class ReportData:
     spec_text: str
     command: str
     figures: tuple[Figure, ...]
+    intervals: Intervals | None
     notes: tuple[str, ...]
 
 
@@ -130,6 +133,7 @@ def summarise(record: RunRecord) -> ReportData:
         spec_text=record.spec_text,
         command="gnas run spec.yaml --out run",
         figures=figures,
+        intervals=results.intervals,
         notes=(*results.notes, *record.remarks, *refused),
     )
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 from gnas.architecture import Value
+from gnas.intervals import Intervals
 
 _LABELS = {
     "n_params": "parameters",
@@ -76,6 +78,17 @@ def gap(mean: float, low: float | None, high: float | None) -> tuple[str, str]:
     digits = min(6, max(0, digits))
     written = [f"{'−' if v < 0 else '+'}{abs(v):,.{digits}f}" for v in (mean, low, high)]
     return written[0], f"{written[1]} to {written[2]}"
+
+
+def interval_sentence(intervals: Intervals, metrics: Iterable[str]) -> str:
+    """What a bootstrap gave for the exported network, metrics in their order."""
+    known = [name for name in metrics if name in intervals.bounds]
+    told = ", ".join("{} {} to {}".format(name, *map(number, intervals.bounds[name])) for name in known)
+    groups = "" if intervals.units == intervals.examples else f" in {intervals.units} groups, drawn whole"
+    return (
+        f"Exported network, {100 * intervals.level:.0f} % bootstrap intervals over the {intervals.examples} test "
+        f"examples{groups}: {told}."
+    )
 
 
 def label(name: str) -> str:

@@ -1,7 +1,6 @@
 """Conformance suite for domains: subclass `DomainTestCase` in your tests and say how a small task is made.
 
 class TestMyDomain(DomainTestCase):
-    @abstractmethod
     def make_task(self, folder): return DOMAIN.task(..., base=folder, cache=folder / "cache")
 """
 
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from gnas.domain import Batch, Part, Task
+from gnas.domain import Batch, Part, ResamplingTask, Task
 from gnas.errors import DataError
 
 if TYPE_CHECKING:
@@ -100,6 +99,23 @@ class DomainTestCase(ABC):
     def test_scores_are_the_metrics_declared(self, task: Task) -> None:
         scores = task.score("validation", _zeros(task, "validation"))
         assert tuple(scores) == tuple(metric.name for metric in task.metrics)
+
+    def test_metrics_of_all_examples_are_those_of_the_part(self, task: Task) -> None:
+        if not isinstance(task, ResamplingTask):
+            pytest.skip("the task gives no bootstrap intervals")
+        import numpy as np
+        import torch
+
+        assert len(task.clusters("test")) == task.size("test")
+        outputs = torch.randn(_zeros(task, "test").shape, generator=_generator(5))
+        score, rows = task.scorer("test", outputs), np.arange(task.size("test"))
+        whole = {name: pytest.approx(value, nan_ok=True) for name, value in task.score("test", outputs).items()}
+        assert dict(score(rows)) == whole
+        assert dict(score(rows[::-1].copy())) == whole
+        with pytest.raises(DataError):
+            sealed = task.sealed()
+            assert isinstance(sealed, ResamplingTask)
+            sealed.scorer("test", outputs)
 
     def test_the_loss_is_a_scalar_that_can_be_differentiated(self, task: Task) -> None:
         batch = next(iter(task.batches("train", self.batch_size)))
