@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -64,6 +64,12 @@ def check_feasible(problem: Problem, *, samples: int = 48, enough: int | None = 
     if not feasible and not search.descend(rows[int(np.argmin(ratios))], min(ratios), rng):
         raise _impossible(problem, search)
     return Feasibility(len(ratios), feasible, search.looked_at, dict(search.least))
+
+
+def keeps_limits(problem: Problem) -> Callable[[Codes], bool]:
+    """Tells of a row of codes whether its counted costs keep the constraints."""
+    search = _Search(problem)
+    return lambda row: not search.limits or search.ratio(row) <= 1
 
 
 class _Search:

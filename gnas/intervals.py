@@ -5,11 +5,12 @@ They tell of the examples alone; how retrainings differ stands beside them as th
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar
+from collections.abc import Hashable
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+from gnas.results import Intervals
 
 if TYPE_CHECKING:
     import torch
@@ -20,27 +21,6 @@ DRAWS = 200
 LEVEL = 0.95
 _DEFINED = 0.5
 """A metric has an interval where it is defined in at least this share of the draws."""
-
-
-@dataclass(frozen=True, slots=True)
-class Intervals:
-    """Intervals of one network's metrics.
-
-    Attributes:
-        bounds: Lower and upper bound by metric.
-        units: How many groups or single examples were drawn from, with replacement.
-        examples: In the part.
-        draws: How often.
-        level: Share of the draws inside.
-    """
-
-    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
-
-    bounds: Mapping[str, tuple[float, float]] = field(default_factory=dict)
-    units: int = 0
-    examples: int = 0
-    draws: int = DRAWS
-    level: float = LEVEL
 
 
 def bootstrap(

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from gnas.errors import StudyError
-from gnas.intervals import Intervals
 from gnas.numerics import Numerics
 from gnas.records import from_json, to_json
 
@@ -61,6 +60,27 @@ class FinalRow:
             ValueError: Unknown or missing key, or wrong type; names the key.
         """
         return from_json(cls, data)
+
+
+@dataclass(frozen=True, slots=True)
+class Intervals:
+    """Intervals of one network's metrics.
+
+    Attributes:
+        bounds: Lower and upper bound by metric.
+        units: How many groups or single examples were drawn from, with replacement.
+        examples: In the part.
+        draws: How often.
+        level: Share of the draws inside.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
+
+    bounds: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    units: int = 0
+    examples: int = 0
+    draws: int = 0
+    level: float = 0.95
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,11 +9,10 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gnas.architecture import Architecture
 from gnas.calibration import Calibration
 from gnas.domain import AnsweringTask, ResamplingTask
 from gnas.entrants import best_of_study, default_network, with_latency
-from gnas.errors import SpaceError, SpecError, StudyError, UserError
+from gnas.errors import SpecError, StudyError, UserError
 from gnas.evaluate.candidate import CandidateWork, explain
 from gnas.evaluate.final import FinalWork
 from gnas.evaluate.job import Job
@@ -28,15 +27,15 @@ from gnas.ledger import LEDGER, Ledger
 from gnas.meters import cost_counter, latency_measure
 from gnas.progress import Progress, SilentProgress, Snapshot
 from gnas.protocol_text import protocol_facts
-from gnas.results import RESULTS, FinalRow, RunResults
+from gnas.results import RESULTS, FinalRow, Intervals, RunResults
 from gnas.runfolder import RunLock, write_bytes, write_json, write_whole, writing
 from gnas.search_stage import SearchStage, StageBudget, ranked, trained, training_cost
 from gnas.searchers import make_searcher
+from gnas.starts import starting_architectures
 from gnas.study import JOURNAL, Study, open_storage
 
 if TYPE_CHECKING:
     from gnas.domain import Task
-    from gnas.intervals import Intervals
     from gnas.problem import Problem
     from gnas.space.protocol import Space
 
@@ -395,18 +394,3 @@ def final_limits(problem: Problem) -> Limits:
     refits = 2 if problem.spec.final.refit else 1
     minutes = max(_FINAL_MINUTES, budget.trial_minutes * longer * refits)
     return Limits(seconds=minutes * 60, memory_mb=budget.trial_memory_mb)
-
-
-def starting_architectures(problem: Problem) -> tuple[Architecture, ...]:
-    """The field's known good networks that the problem's space has, with distinct digests."""
-    if problem.spec.search.start == "none":
-        return ()
-    found: dict[str, Architecture] = {}
-    for assignment in problem.task.starting_points:
-        try:
-            architecture = problem.space.decode(problem.space.encode(assignment))
-        except SpaceError:
-            continue
-        if problem.space.contains(architecture):
-            found.setdefault(architecture.digest, architecture)
-    return tuple(found.values())

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from gnas.errors import GnasError
 from gnas.evaluation import Constraint, Evaluation, Objective
 from gnas.illustration import Figure
-from gnas.intervals import Intervals
 from gnas.report.ablation import Ablation, measured_changes, predicted_changes
 from gnas.report.compare import ComparisonRow, comparison_table
 from gnas.report.importance import Importances, importances
@@ -28,6 +27,7 @@ from gnas.report.progress import (
 )
 from gnas.report.record import RunRecord
 from gnas.report.verdict import Verdict, verdict
+from gnas.results import Intervals
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable
 
 from gnas.architecture import Value
-from gnas.intervals import Intervals
+from gnas.results import Intervals
 
 _LABELS = {
     "n_params": "parameters",
