@@ -47,6 +47,8 @@ def assemble(series: Series, metrics: tuple[Metric, ...], options: SeriesData) -
         mask=options.unequal == "pad",
         turning=turning,
         augment=options.augment,
+        streaming=options.streaming,
+        mcu_safe=options.mcu_safe,
     )
     _check_objective(task)
     return task

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from gnas.architecture import Value
 
-__all__ = ["INCEPTION_TIME", "STARTING_POINTS"]
+__all__ = ["CAUSAL_POINTS", "INCEPTION_TIME", "SMALL_CORE_POINTS", "STARTING_POINTS"]
 
 _PLAIN: Mapping[str, Value] = {
     "width": 128,
@@ -104,3 +104,41 @@ COMPACT: Mapping[str, Value] = {
 """Convolutions with pools between them, as ECG and motion classifiers have them: cheap and strong."""
 
 STARTING_POINTS: tuple[Mapping[str, Value], ...] = (COMPACT, INCEPTION_TIME, LITE, FCN, RESNET, TCN, GRU)
+
+_CAUSAL_PLAIN: Mapping[str, Value] = {
+    "width": 32,
+    "activation": "relu",
+    "dropout": 0.1,
+    "block": "temporal_block",
+    "stem_stride": 1,
+    "pool": "last",
+}
+CAUSAL_POINTS: tuple[Mapping[str, Value], ...] = (
+    {**_CAUSAL_PLAIN, "groups": 4, "kernel": 3, "dilated": True, "neck": "none"},
+    {**_CAUSAL_PLAIN, "width": 64, "groups": 0, "neck": "gru"},
+)
+"""In `timeseries/streaming`: a dilated causal network, and a recurrent one.
+
+Sources: Bai, Kolter and Koltun 2018, arXiv:1803.01271; Cho et al. 2014, arXiv:1406.1078.
+"""
+
+SMALL_CORE_POINTS: tuple[Mapping[str, Value], ...] = tuple(
+    {
+        "width": 32,
+        "stem_kernel": 9,
+        "stem_stride": stride,
+        "block": block,
+        "groups": 3,
+        "depth": 1,
+        "residual": True,
+        "shrink": 2,
+        "shrink_by": "max",
+        "pool": "mean",
+        **_with_kernels(9, 5, 3),
+    }
+    for block, stride in (("separable_conv", 1), ("conv", 2))
+)
+"""In `timeseries/mcu`: stacks of depthwise-separable convolutions and of plain ones.
+
+Source: Zhang et al. 2017, Hello Edge, arXiv:1711.07128.
+"""

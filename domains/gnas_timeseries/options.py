@@ -114,6 +114,10 @@ class SeriesData(_Options):
         normalise: `channel` (mean and spread of the training part), `series` (each series its own), or `none`.
         unit: Unit of the targets of a regression.
         augment: See `Augment`.
+        streaming: Whether networks may read no later step; searched is then `timeseries/streaming` where the spec names
+            no space, and a space of yours is held to it.
+        mcu_safe: Whether networks may use only what int8 kernels of microcontrollers compute; searched is then
+            `timeseries/mcu` where the spec names no space.
         split: See `Split`.
     """
 
@@ -135,12 +139,16 @@ class SeriesData(_Options):
     normalise: Literal["channel", "series", "none"] = "channel"
     unit: str | None = None
     augment: Augment = Augment()
+    streaming: bool = False
+    mcu_safe: bool = False
     split: Split = Split()
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         if (self.file is None) == (self.dataset is None):
             raise ValueError("give either file or dataset")
+        if self.streaming and self.mcu_safe:
+            raise ValueError("no space that comes along is both streaming and mcu_safe: choose one")
         if self.test_file is not None and self.file is None:
             raise ValueError("test_file goes with file")
         if self.test_file is not None and self.split.kind not in ("auto", "given"):

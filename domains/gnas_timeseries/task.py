@@ -21,7 +21,7 @@ from gnas.errors import DataError, DivergedError
 from gnas.evaluate.recipe import Recipe
 from gnas.illustration import Figure
 from gnas.ops import Op, TensorType
-from gnas_timeseries import metrics
+from gnas_timeseries import known, metrics
 from gnas_timeseries.augment import augmented
 from gnas_timeseries.losses import balancing_weights, series_loss
 from gnas_timeseries.options import Augment, TaskKind
@@ -53,6 +53,7 @@ class SeriesTask(DividedTask):
         mask: Whether a channel tells which steps are there.
         turning: Whether the learning data can be divided anew: by `group`, or one group at a time (`each`).
         augment: Changes of training series.
+        streaming, mcu_safe: Whether networks may read no later step, or use only what int8 kernels compute.
         signal_scaler, target_scaler: Fitted on the training part.
     """
 
@@ -68,6 +69,8 @@ class SeriesTask(DividedTask):
     mask: bool
     turning: str
     augment: Augment
+    streaming: bool
+    mcu_safe: bool
     signal_scaler: SignalScaler
     target_scaler: TargetScaler
     _cache: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
@@ -88,6 +91,8 @@ class SeriesTask(DividedTask):
         mask: bool,
         turning: str,
         augment: Augment,
+        streaming: bool = False,
+        mcu_safe: bool = False,
     ) -> SeriesTask:
         """The task of raw stores, scalers fitted on `stores["train"]`."""
         train = stores["train"]
@@ -105,6 +110,8 @@ class SeriesTask(DividedTask):
             mask=mask,
             turning=turning,
             augment=augment,
+            streaming=streaming,
+            mcu_safe=mcu_safe,
             signal_scaler=SignalScaler.fit(normalise, train.values.numpy(), train.steps.numpy(), mask),
             target_scaler=(
                 TargetScaler.fit(train.labels.numpy()) if regression else TargetScaler.identity(len(target_names))
@@ -131,8 +138,9 @@ class SeriesTask(DividedTask):
     def ops(self) -> Mapping[str, Op]:
         """Ops by name."""
         from gnas_timeseries.ops import series_ops
+        from gnas_timeseries.restricted import restricted
 
-        return series_ops(self.width)
+        return restricted(series_ops(self.width), streaming=self.streaming, mcu_safe=self.mcu_safe)
 
     @property
     def recipe(self) -> Recipe:
@@ -145,21 +153,19 @@ class SeriesTask(DividedTask):
     @property
     def default_space(self) -> str:
         """Name of the space searched when the spec names none."""
-        return "timeseries/default"
+        return f"timeseries/{'streaming' if self.streaming else 'mcu' if self.mcu_safe else 'default'}"
 
     @property
     def default_network(self) -> tuple[str, Mapping[str, Any]]:
-        """One InceptionTime network."""
-        from gnas_timeseries.known import INCEPTION_TIME
-
-        return self.default_space, INCEPTION_TIME
+        """One InceptionTime network; a causal one, or one for small cores, where the spec asks for these."""
+        return self.default_space, self.starting_points[0] if self.streaming or self.mcu_safe else known.INCEPTION_TIME
 
     @property
     def starting_points(self) -> Sequence[Mapping[str, Any]]:
         """Known good networks of the field."""
-        from gnas_timeseries.known import STARTING_POINTS
-
-        return STARTING_POINTS
+        if self.streaming:
+            return known.CAUSAL_POINTS
+        return known.SMALL_CORE_POINTS if self.mcu_safe else known.STARTING_POINTS
 
     @property
     def baselines(self) -> Mapping[str, Baseline]:
@@ -206,6 +212,8 @@ class SeriesTask(DividedTask):
             mask=self.mask,
             turning=self.turning,
             augment=self.augment,
+            streaming=self.streaming,
+            mcu_safe=self.mcu_safe,
         )
 
     def batches(
