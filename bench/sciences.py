@@ -27,7 +27,7 @@ from gnas.evaluation import Objective
 
 OFFICIAL = ("Epilepsy", "RacketSports", "BasicMotions")
 INSIDE_AEON = ("JapaneseVowels", "OSULeaf", "ArrowHead", "ItalyPowerDemand")
-PROBLEMS = ("pneumonia", "masks", "beats", "cmapss", *(name.lower() for name in OFFICIAL))
+PROBLEMS = ("pneumonia", "pneumonia-resnet", "masks", "beats", "cmapss", *(name.lower() for name in OFFICIAL))
 DEVELOPMENT = ("lesions", "cmapss-development", *(name.lower() for name in INSIDE_AEON))
 """Nothing on them is a result."""
 
@@ -47,6 +47,7 @@ class Budget:
         retrainings: Of each finalist and baseline.
         finalists: Of the search, and of random search.
         class_weights: Of the recipe; random kernels choose theirs on validation.
+        baselines: All, or these alone, without a search to speak of: one trial, and no random search.
     """
 
     cpu_minutes: float
@@ -59,23 +60,28 @@ class Budget:
     retrainings: int = 2
     finalists: int = 2
     class_weights: str = "none"
+    baselines: tuple[str, ...] = ()
 
 
 SMALL = Budget(1.0, 50, 150, macs=3e6, objective="log_loss", refit=True)
 BUDGETS: Mapping[str, Budget] = {
     "pneumonia": Budget(4.0, 3, 6, macs=12e6, retrainings=1),
+    "pneumonia-resnet": Budget(4.0, 1, 3, macs=12e6, retrainings=1, finalists=1, baselines=("ResNet-18",)),
     "lesions": Budget(2.0, 5, 10),
-    "masks": Budget(2.0, 4, 10, macs=47e6, default_network=True, retrainings=1),
+    "masks": Budget(2.0, 4, 20, macs=47e6, default_network=True, retrainings=1),
     "beats": Budget(3.0, 4, 8, macs=2e6, default_network=True, retrainings=1, class_weights="balanced"),
     "cmapss": Budget(4.0, 5, 8, macs=8e6, refit=True, retrainings=1, finalists=3),
     "cmapss-development": Budget(4.0, 5, 8, macs=8e6, refit=True, retrainings=1, finalists=3),
 }
-"""Masks have at most the multiply-accumulates of the U-Net among their baselines, X-rays a tenth of ResNet-18's."""
+"""Masks have at most the multiply-accumulates of the U-Net among their baselines, X-rays a tenth of ResNet-18's.
+
+`pneumonia-resnet` trains ResNet-18 for about the CPU seconds that a search and the training of its finalist take.
+"""
 
 
 def problem(name: str, seed: int, data: Path, out: Path) -> Mapping[str, Any]:
     """Domain, metric and data of a problem; data that need another form are written to `out`."""
-    if name == "pneumonia":
+    if name.startswith("pneumonia"):
         images: dict[str, Any] = {"file": str((data / "imaging" / "pneumoniamnist.npz").resolve())}
         return {"domain": "imaging", "metric": "auroc", "data": images}
     if name in ("lesions", "masks"):
@@ -126,13 +132,19 @@ def spec(name: str, seed: int, options: argparse.Namespace) -> dict[str, Any]:
         **problem(name, seed, options.data, options.out),
         **({"metric": budget.objective} if budget.objective else {}),
         **({"constraints": {"macs": budget.macs}} if budget.macs else {}),
-        "budget": {"cpu_minutes": budget.cpu_minutes, "trial_minutes": 4},
+        "budget": {
+            "cpu_minutes": budget.cpu_minutes,
+            "trial_minutes": 4,
+            **({"trials": 1} if budget.baselines else {}),
+        },
         "search": {"algorithm": "bayes", "epochs": budget.epochs},
         "recipe": {"epochs": budget.final_epochs, "class_weights": budget.class_weights},
         "final": {
             "finalists": budget.finalists,
             "seeds": budget.retrainings,
             "default_network": budget.default_network,
+            "random_search": not budget.baselines,
+            "baselines": list(budget.baselines) or "all",
             "refit": budget.refit,
         },
         "workers": options.workers,
