@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
@@ -163,6 +165,19 @@ class TensorTask(ABC):
             DataError: `test` of a sealed task.
         """
         return self.measured(self.rows(part).targets, outputs)
+
+    def clusters(self, part: Part) -> Sequence[Hashable]:
+        """Each example by itself."""
+        return range(self.size(part))
+
+    def scorer(self, part: Part, outputs: Tensor) -> Callable[[NDArray[np.int64]], Mapping[str, float]]:
+        """All metrics of some examples, from raw outputs for the whole part in order.
+
+        Raises:
+            DataError: `test` of a sealed task.
+        """
+        targets = self.rows(part).targets
+        return lambda rows: self.measured(targets[torch.from_numpy(rows)], outputs[torch.from_numpy(rows)])
 
     def example(self, n: int) -> Mapping[str, Tensor]:
         """Model inputs of the first `n` training examples; they repeat if there are fewer."""
