@@ -20,6 +20,8 @@ data:
   missing: interpolate        # inside a recording, or error
   unequal: error              # series of unequal lengths: error, pad, or crop
   normalise: channel          # by the training part; or series (each its own), or none
+  # streaming: true           # networks that read no later step; or mcu_safe: true, for microcontrollers
+  # augment: {noise: 0.1, scale: 0.1}   # random changes of training series
   # cap: 125                  # remaining life: larger targets become this
   split:
     kind: auto                # given, group, random, leave_one_out
