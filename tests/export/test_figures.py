@@ -26,8 +26,8 @@ class Drawing(ToyTask):
 
 def problem_of(monkeypatch: pytest.MonkeyPatch, weights: Path | None, task: Any) -> Problem:
     chosen = SimpleNamespace(weights=weights)
-    monkeypatch.setattr("gnas.export.figures.choose", lambda problem, out: chosen)
-    monkeypatch.setattr("gnas.export.figures.task_of", lambda problem, chosen: problem.task)
+    monkeypatch.setattr("gnas.export.outputs.choose", lambda problem, out: chosen)
+    monkeypatch.setattr("gnas.export.outputs.task_of", lambda problem, chosen: problem.task)
     return replace(toy_problem(), task=task)
 
 
