@@ -63,15 +63,15 @@ class Budget:
     baselines: tuple[str, ...] = ()
 
 
-SMALL = Budget(1.0, 50, 150, macs=3e6, objective="log_loss", refit=True)
+SMALL = Budget(2.0, 50, 150, macs=3e6, objective="log_loss", refit=True, retrainings=1)
 BUDGETS: Mapping[str, Budget] = {
     "pneumonia": Budget(4.0, 3, 6, macs=12e6, retrainings=1),
     "pneumonia-resnet": Budget(4.0, 1, 3, macs=12e6, retrainings=1, finalists=1, baselines=("ResNet-18",)),
     "lesions": Budget(2.0, 5, 10),
-    "masks": Budget(2.0, 4, 20, macs=47e6, default_network=True, retrainings=1),
-    "beats": Budget(3.0, 4, 8, macs=2e6, default_network=True, retrainings=1, class_weights="balanced"),
-    "cmapss": Budget(4.0, 5, 8, macs=8e6, refit=True, retrainings=1, finalists=3),
-    "cmapss-development": Budget(4.0, 5, 8, macs=8e6, refit=True, retrainings=1, finalists=3),
+    "masks": Budget(3.0, 4, 20, macs=47e6, default_network=True, retrainings=1),
+    "beats": Budget(3.0, 3, 5, macs=2e6, refit=True, default_network=True, retrainings=1, class_weights="balanced"),
+    "cmapss": Budget(3.0, 6, 8, macs=8e6, refit=True, retrainings=1, finalists=3),
+    "cmapss-development": Budget(3.0, 6, 8, macs=8e6, refit=True, retrainings=1, finalists=3),
 }
 """Masks have at most the multiply-accumulates of the U-Net among their baselines, X-rays a tenth of ResNet-18's.
 

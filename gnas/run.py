@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from gnas.space.protocol import Space
 
 _FINAL_MINUTES = 30.0
+_FINAL_MEMORY = 3
 
 
 def run(
@@ -389,8 +390,9 @@ def final_limits(problem: Problem) -> Limits:
     """Limits of one row of the final comparison: a guard only, since a baseline cut short is no comparison.
 
     A retraining may take as much longer than a trial as its recipe is longer, and everything has half an hour at least.
+    Memory may be three times a trial's: some baselines hold all their features at once.
     """
     budget, longer = problem.spec.budget, problem.recipe.epochs / problem.search_recipe.epochs
     refits = 2 if problem.spec.final.refit else 1
     minutes = max(_FINAL_MINUTES, budget.trial_minutes * longer * refits)
-    return Limits(seconds=minutes * 60, memory_mb=budget.trial_memory_mb)
+    return Limits(seconds=minutes * 60, memory_mb=_FINAL_MEMORY * budget.trial_memory_mb)

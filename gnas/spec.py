@@ -45,7 +45,8 @@ class Budget(_Section):
         minutes: Wall-clock minutes of the search stage, summed over resumptions.
         cpu_minutes: CPU minutes of the search's trainings: what else runs on the machine then cuts no search short.
         trial_minutes: Wall-clock limit of one evaluation; one that passes it is recorded as failed.
-        trial_memory_mb: Memory limit of one evaluation, in mebibytes; likewise.
+        trial_memory_mb: Memory limit of one evaluation, in mebibytes; likewise. The final comparison allows three times
+            as much.
     """
 
     trials: int | None = Field(default=None, ge=1)

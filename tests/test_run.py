@@ -322,3 +322,4 @@ def test_finalists_and_baselines_are_not_cut_at_the_limit_of_a_trial() -> None:
     assert final_limits(toy_problem(budget=limited)).seconds == 30 * 60
     longer = toy_problem(budget={"trials": 3, "trial_minutes": 20.0}, search={"algorithm": "random", "epochs": 1})
     assert final_limits(longer).seconds == 3 * 20 * 60
+    assert final_limits(toy_problem(budget={**limited, "trial_memory_mb": 2000})).memory_mb == 6000

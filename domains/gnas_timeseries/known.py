@@ -21,6 +21,7 @@ _PLAIN: Mapping[str, Value] = {
     "shrink": 1,
     "neck": "none",
     "pool": "mean",
+    "beside": "none",
     "head_depth": 0,
 }
 
@@ -86,6 +87,7 @@ GRU: Mapping[str, Value] = {
     "neck_depth": 1,
     "bidirectional": True,
     "pool": "mean_max",
+    "beside": "none",
     "head_depth": 0,
 }
 """A convolution that halves the steps, then a GRU in both directions."""
@@ -103,7 +105,33 @@ COMPACT: Mapping[str, Value] = {
 }
 """Convolutions with pools between them, as ECG and motion classifiers have them: cheap and strong."""
 
-STARTING_POINTS: tuple[Mapping[str, Value], ...] = (COMPACT, INCEPTION_TIME, LITE, FCN, RESNET, TCN, GRU)
+_ALONE: Mapping[str, Value] = {
+    "width": 64,
+    "activation": "relu",
+    "dropout": 0.2,
+    "stem": "none",
+    "groups": 0,
+    "neck": "none",
+    "pool": "mean",
+}
+
+STATISTICS: Mapping[str, Value] = {**_ALONE, "beside": "statistics", "pieces": 4, "head_depth": 1}
+"""A perceptron on simple statistics of each channel: where signals are noisy and their trend counts."""
+
+KERNELS: Mapping[str, Value] = {**_ALONE, "beside": "kernels", "head_depth": 0}
+"""A linear layer on features of random kernels. Source: Dempster et al. 2021, MiniRocket, arXiv:2012.08791."""
+
+STARTING_POINTS: tuple[Mapping[str, Value], ...] = (
+    COMPACT,
+    STATISTICS,
+    KERNELS,
+    INCEPTION_TIME,
+    LITE,
+    FCN,
+    RESNET,
+    TCN,
+    GRU,
+)
 
 _CAUSAL_PLAIN: Mapping[str, Value] = {
     "width": 32,

@@ -75,6 +75,8 @@ def _poolings() -> tuple[SimpleOp, ...]:
     return (
         SimpleOp("pool", _pooled, _pool, pool, {"kind": ("max", "mean")}),
         SimpleOp("global_pool", _flat, _global_pool, {"mode": "mean"}, {"mode": modes}),
+        SimpleOp("statistics", _statistics_type, _statistics, {"pieces": 4}),
+        SimpleOp("random_kernels", _kernels_type, _random_kernels, {"thresholds": 4}),
     )
 
 
@@ -204,6 +206,23 @@ def _flat(inputs: tuple[TensorType, ...], params: Params) -> TensorType:
     return TensorType("features", ("example", times * channels_and_steps(inputs[0])[0]))
 
 
+def _statistics_type(inputs: tuple[TensorType, ...], params: Params) -> TensorType:
+    _positive(params, "pieces")
+    channels, steps = channels_and_steps(inputs[0])
+    return TensorType("features", ("example", (7 + min(whole(params, "pieces"), steps)) * channels))
+
+
+def _kernels_type(inputs: tuple[TensorType, ...], params: Params) -> TensorType:
+    _positive(params, "thresholds")
+    _, steps = channels_and_steps(inputs[0])
+    return TensorType("features", ("example", 168 * _dilations(steps) * whole(params, "thresholds")))
+
+
+def _dilations(steps: int) -> int:
+    """How many of the dilations 1, 2, 4, … a kernel of nine steps has room for, at least one."""
+    return max(1, ((steps - 1) // 8).bit_length())
+
+
 def _head_type(n_outputs: int, inputs: tuple[TensorType, ...], params: Params) -> TensorType:
     joined = side_by_side(inputs, params)
     if joined.kind != "features" or len(joined.shape) != 2:
@@ -298,6 +317,20 @@ def _global_pool(inputs: tuple[TensorType, ...], params: Params) -> Layer:
     if mode == "attention":
         return Layer(AttentionPool, {"channels": _channels(inputs)})
     return Layer(GlobalPool, {"modes": list(_POOLS[mode])})
+
+
+def _statistics(inputs: tuple[TensorType, ...], params: Params) -> Layer:
+    from gnas_timeseries.layers_features import Statistics
+
+    channels, steps = channels_and_steps(inputs[0])
+    return Layer(Statistics, {"channels": channels, "pieces": min(whole(params, "pieces"), steps)})
+
+
+def _random_kernels(inputs: tuple[TensorType, ...], params: Params) -> Layer:
+    from gnas_timeseries.layers_features import RandomKernels
+
+    channels, steps = channels_and_steps(inputs[0])
+    return Layer(RandomKernels, {"channels": channels, "dilations": _dilations(steps), **params})
 
 
 def _head(n_outputs: int, inputs: tuple[TensorType, ...], params: Params) -> Layer:

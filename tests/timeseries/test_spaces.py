@@ -21,7 +21,7 @@ from gnas.testing.spaces import SpaceTestCase
 NAMES = ("timeseries/small", "timeseries/default", "timeseries/mcu", "timeseries/streaming")
 COUNTS = {
     "timeseries/small": 432,
-    "timeseries/default": 41_353_900_800,
+    "timeseries/default": 496_246_910_400,
     "timeseries/mcu": 460_800,
     "timeseries/streaming": 59_292,
 }
