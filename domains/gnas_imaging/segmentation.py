@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from gnas.data.divided import batch_positions
 from gnas.domain import AnyBaseline, Batch, Part
 from gnas.errors import DataError, DivergedError, SpecError
 from gnas.evaluate.recipe import Recipe
@@ -90,7 +91,7 @@ class SegmentationTask(ImagingTask):
     ) -> Iterator[Batch]:
         """Batches of a part; with a generator they are shuffled, and training images are augmented with their masks."""
         store = self._on(part, device)
-        for index in self._order(part, batch_size, generator, device):
+        for index in batch_positions(self.size(part), batch_size, generator, device):
             images = store.images[index].to(torch.float32) / 255.0
             places = functional.one_hot(store.labels[index].long(), len(self.names)).movedim(-1, 1).float()
             if generator is not None and part == "train":

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from gnas.data.divided import DividedTask, picked, taken
+from gnas.data.divided import DividedTask, batch_positions, picked, taken
 from gnas.data.parts import Positions
 from gnas.data.rotation import validation_blocks
 from gnas.data.scaling import TargetScaler
@@ -188,7 +188,7 @@ class ImagingTask(DividedTask):
     ) -> Iterator[Batch]:
         """Batches of a part; with a generator they are shuffled, and training images are augmented."""
         store, mask = self._resident(part, device)
-        for index in self._order(part, batch_size, generator, device):
+        for index in batch_positions(self.size(part), batch_size, generator, device):
             images = store.images[index].to(torch.float32) / 255.0
             if generator is not None and part == "train":
                 images, _ = augmented(images, self.augment, generator)

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
-from gnas.data.divided import DividedTask, picked, taken
+from gnas.data.divided import DividedTask, batch_positions, picked, taken
 from gnas.data.parts import Positions
 from gnas.data.rotation import validation_blocks
 from gnas.data.scaling import TargetScaler
@@ -213,7 +213,7 @@ class MoleculeTask(DividedTask):
     ) -> Iterator[Batch]:
         """Batches of a part, shuffled if a generator is given."""
         store = self._resident(part, device)
-        for index in self._order(part, batch_size, generator, device):
+        for index in batch_positions(self.size(part), batch_size, generator, device):
             yield Batch(store.inputs(index), store.labels[index], store.mask[index])
 
     def loss(self, outputs: torch.Tensor, batch: Batch, recipe: Recipe) -> torch.Tensor:

@@ -35,7 +35,7 @@ class Statistics(nn.Module):
         time = torch.linspace(-1.0, 1.0, steps, device=x.device, dtype=x.dtype)
         spread = (x - mean).square().mean(2).add(1e-6).sqrt()
         slope = (x * time).mean(2)
-        change = (x[:, :, 1:] - x[:, :, :-1]).abs().mean(2)
+        change = (x[:, :, 1:] - x[:, :, :-1]).abs().sum(2) / max(1, steps - 1)
         found = [mean[:, :, 0], spread, x.amin(2), x.amax(2), x[:, :, -1], slope, change]
         for piece in range(self.pieces):
             found.append(x[:, :, piece * steps // self.pieces : (piece + 1) * steps // self.pieces].mean(2))

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
-from gnas.data.divided import DividedTask, taken
+from gnas.data.divided import DividedTask, batch_positions, taken
 from gnas.data.parts import Positions
 from gnas.data.rotation import validation_blocks
 from gnas.data.scaling import TargetScaler
@@ -221,7 +221,7 @@ class SeriesTask(DividedTask):
     ) -> Iterator[Batch]:
         """Batches of a part; with a generator they are shuffled, and training series are augmented."""
         values, targets, mask = self._resident(part, device)
-        for index in self._order(part, batch_size, generator, device):
+        for index in batch_positions(self.size(part), batch_size, generator, device):
             series, labels, present = values[index], targets[index], mask[index]
             if generator is not None and part == "train":
                 series, labels, present = augmented(series, labels, present, self.augment, generator, self.mask)

@@ -11,9 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gnas.data.parts import Positions
+from gnas.data.parts import Positions, of_part
 from gnas.domain import Part
-from gnas.errors import DataError
 from gnas.ops import TensorType
 
 
@@ -77,10 +76,7 @@ class DividedTask(ABC):
         Raises:
             DataError: `test` of a sealed task.
         """
-        if part not in self.stores:
-            accepted = ", ".join(self.stores)
-            raise DataError("this task is sealed: searching never reads the test part", value=part, accepted=accepted)
-        return self.stores[part]
+        return of_part(self.stores, part)
 
     def size(self, part: Part) -> int:
         """Number of examples.
@@ -128,20 +124,22 @@ class DividedTask(ABC):
         blocks: list[Positions] = self._cache["blocks"]
         return blocks
 
-    def _order(self, part: Part, batch_size: int, generator: torch.Generator | None, device: str) -> Sequence[Tensor]:
-        """Positions of each batch of a part on a device, shuffled if a generator is given.
-
-        Examples are shared out evenly over the fewest batches that keep to `batch_size`, so that no last batch of a
-        single one upsets batch normalisation.
-        """
-        n = self.size(part)
-        order = torch.arange(n) if generator is None else torch.randperm(n, generator=generator)
-        return torch.tensor_split(order.to(device), max(1, math.ceil(n / batch_size)))
-
     def _spread(self, n: int) -> Tensor:
         """`n` positions spread evenly over the training part; they repeat if there are fewer examples."""
         size = self.size("train")
         return torch.arange(n) * size // n if n <= size else torch.arange(n) % size
+
+
+def batch_positions(
+    n: int, batch_size: int, generator: torch.Generator | None = None, device: str = "cpu"
+) -> Sequence[Tensor]:
+    """Positions of each batch of `n` examples on a device, shuffled if a generator is given.
+
+    Examples are shared out evenly over the fewest batches that keep to `batch_size`, so that no last batch of a single
+    one upsets batch normalisation.
+    """
+    order = torch.arange(n) if generator is None else torch.randperm(n, generator=generator)
+    return torch.tensor_split(order.to(device), max(1, math.ceil(n / batch_size)))
 
 
 def taken(train: Store, validation: Store, where: Mapping[Part, Positions]) -> dict[Part, Any]:

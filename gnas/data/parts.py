@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gnas.domain import Part
+from gnas.errors import DataError
 
 PARTS: tuple[Part, Part, Part] = ("train", "validation", "test")
 LEARNT: tuple[Part, Part] = ("train", "validation")
 Positions = NDArray[np.int64]
 Fractions = tuple[float, float, float]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,18 @@ class Parts:
 def parts_of(lists: Sequence[Sequence[int]]) -> Parts:
     """Parts of three lists of positions in any order."""
     return Parts(*(np.sort(np.array(positions, dtype=np.int64)) for positions in lists))
+
+
+def of_part(found: Mapping[Part, T], part: Part) -> T:
+    """What a task has of a part.
+
+    Raises:
+        DataError: `test` of a sealed task.
+    """
+    if part not in found:
+        accepted = ", ".join(found)
+        raise DataError("this task is sealed: searching never reads the test part", value=part, accepted=accepted)
+    return found[part]
 
 
 def groups_of(keys: Sequence[Hashable]) -> list[list[int]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -14,8 +13,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from gnas.data.divided import batch_positions
+from gnas.data.parts import of_part
 from gnas.domain import Baseline, Batch, DataSummary, Metric, Part
-from gnas.errors import DataError
 from gnas.evaluate.recipe import Recipe
 from gnas.ops import Op, TensorType
 
@@ -136,18 +136,14 @@ class TensorTask(ABC):
         Raises:
             DataError: `test` of a sealed task.
         """
-        if part not in self.examples:
-            accepted = ", ".join(self.examples)
-            raise DataError("this task is sealed: searching never reads the test part", value=part, accepted=accepted)
-        return self.examples[part]
+        return of_part(self.examples, part)
 
     def batches(
         self, part: Part, batch_size: int, *, generator: torch.Generator | None = None, device: str = "cpu"
     ) -> Iterator[Batch]:
         """Batches of a part, shuffled if a generator is given, shared out evenly over the fewest of `batch_size`."""
         rows = self.rows(part)
-        order = torch.arange(len(rows)) if generator is None else torch.randperm(len(rows), generator=generator)
-        for index in torch.tensor_split(order, max(1, math.ceil(len(rows) / batch_size))):
+        for index in batch_positions(len(rows), batch_size, generator):
             found = rows.take(index)
             inputs = {name: values.to(device) for name, values in found.inputs.items()}
             present = ~torch.isnan(found.targets)

@@ -112,9 +112,9 @@ class DomainTestCase(ABC):
         whole = {name: pytest.approx(value, nan_ok=True) for name, value in task.score("test", outputs).items()}
         assert dict(score(rows)) == whole
         assert dict(score(rows[::-1].copy())) == whole
+        sealed = task.sealed()
+        assert isinstance(sealed, ResamplingTask)
         with pytest.raises(DataError):
-            sealed = task.sealed()
-            assert isinstance(sealed, ResamplingTask)
             sealed.scorer("test", outputs)
 
     def test_the_loss_is_a_scalar_that_can_be_differentiated(self, task: Task) -> None:
