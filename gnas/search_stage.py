@@ -30,6 +30,9 @@ _TICK_SECONDS = 1.0
 _MOST_INFEASIBLE = 500
 """Proposals in a row that a measured constraint refuses before the stage gives up."""
 
+_FIRST_SHARE = 0.5
+"""Of the budget, for known architectures: a search that has no more than they take is no search."""
+
 Measure = Callable[[Architecture], Mapping[str, float]]
 
 
@@ -62,7 +65,8 @@ class SearchStage:
         measure: Measures a candidate before training (`latency_ms`); None where nothing is measured.
         reuse: Evaluations of another study by digest; one with the same seed is recorded again instead of trained
             again, at its full cost.
-        first: Known good architectures: step k proposes the k-th of them, before the searcher is asked.
+        first: Known good architectures: step k proposes the k-th of them, before the searcher is asked, until half of
+            the budget is spent.
         calibration: What was measured of architectures, and is not measured again; None where it is not kept.
         pruner: Ends candidates that fall behind; None for none. Then nothing is reused, since what another study let
             train to its end this one may not.
@@ -161,10 +165,20 @@ class SearchStage:
 
     def _propose(self, step: int) -> Architecture | None:
         """What step proposes: a pure function of the study and the step; None when the space is exhausted."""
-        if step < len(self.first) and not self.study.known(self.first[step].digest):
+        if step < len(self.first) and not self.study.known(self.first[step].digest) and self._beginning():
             return self.first[step]
         asked = self.searcher.ask(self.study, 1, np.random.default_rng([self.seed, step]))
         return asked[0] if asked else None
+
+    def _beginning(self) -> bool:
+        """Whether less than half of every limit of the budget is spent."""
+        budget, history = self.budget, self.study.evaluations
+        spent = (
+            (trained(history) + len(self.study.pending), budget.trials),
+            (self.ledger.seconds(self.name), budget.seconds),
+            (training_cost(history), budget.cpu_seconds),
+        )
+        return all(limit is None or value < _FIRST_SHARE * limit for value, limit in spent)
 
     def _start(self, architecture: Architecture, step: int) -> None:
         study, digest = self.study, architecture.digest

@@ -26,6 +26,8 @@ class Window(_Options):
 
     Attributes:
         length: Steps in a window.
+        least: Steps of a window that must be there; earlier ones may be missing at the beginning of a recording and are
+            then the signal reflected there. By default all of them.
         stride: Steps from one window to the next; by default `length`, so that windows do not overlap.
         label: Whose label a window has where every step has one: the `last` step's, or the `majority`; `auto` is `last`
             for regression and `majority` otherwise.
@@ -33,9 +35,16 @@ class Window(_Options):
     """
 
     length: int = Field(ge=2)
+    least: int | None = Field(default=None, ge=2)
     stride: int | None = Field(default=None, ge=1)
     label: Literal["auto", "last", "majority"] = "auto"
     test: Literal["all", "last"] = "all"
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.least is not None and self.least > self.length:
+            raise ValueError("least takes no more steps than length")
+        return self
 
 
 class Split(_Options):

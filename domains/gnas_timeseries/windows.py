@@ -64,31 +64,34 @@ def whole_recordings(recordings: Recordings, labels: Labels, unequal: str) -> Wi
 def cut_windows(recordings: Recordings, labels: Labels, window: Window, unequal: str) -> Windows:
     """Recordings cut into windows; what a recording has left over, shorter than a stride, is left out at its beginning.
 
-    Windows are aligned to the end of a recording, whose last steps matter most where something fails.
+    Windows are aligned to the end of a recording, whose last steps matter most where something fails. With
+    `window.least` a recording's first windows begin before it: what is missing is the signal reflected there.
 
     Raises:
-        DataError: A recording is shorter than a window and `unequal` is not `pad`.
+        DataError: A recording is shorter than a window, or than its `least`, and `unequal` is not `pad`.
     """
     lengths, length = recordings.lengths, window.length
-    short = np.flatnonzero(lengths < length)
+    least = window.least or length
+    short = np.flatnonzero(lengths < least)
     if len(short) and unequal != "pad":
         raise DataError(
             f"{len(short)} of {len(recordings)} recordings are shorter than the window, this one has "
             f"{int(lengths[short[0]])} steps",
             place=recordings.places[int(short[0])],
-            accepted=f"at least data.window.length = {length} steps",
-            remedy="shorten the window, remove the recording, or set data.unequal to pad",
+            accepted=f"at least data.window.{'least' if window.least else 'length'} = {least} steps",
+            remedy="shorten the window or its least, remove the recording, or set data.unequal to pad",
         )
     stride = window.stride or length
-    counts = np.maximum((lengths - length) // stride, 0) + 1
+    counts = np.maximum((lengths - least) // stride, 0) + 1
     recording = np.repeat(np.arange(len(recordings)), counts)
-    first = np.repeat(np.maximum(lengths - length, 0) - (counts - 1) * stride, counts)
     place = np.arange(len(recording)) - np.repeat(np.cumsum(counts) - counts, counts)
-    offset = first + place * stride
-    steps = np.minimum(lengths[recording], length)
+    # Where every step of a window is there, its offset is 0 or more; it is less where the window begins before them.
+    last = lengths - length if window.least else np.maximum(lengths - length, 0)
+    offset = last[recording] - (np.repeat(counts, counts) - 1 - place) * stride
+    steps = np.full(len(recording), length) if window.least else np.minimum(lengths[recording], length)
     values = _gather(recordings, recording, offset, steps, length)
-    begin = recordings.starts[recording] + offset
-    found = _labels(recordings, labels, begin, begin + steps, recording, window.label)
+    begin, end = (recordings.starts[recording] + place for place in (np.maximum(offset, 0), offset + steps))
+    found = _labels(recordings, labels, begin, end, recording, window.label)
     return Windows(values, steps, recording, found)
 
 
@@ -101,9 +104,17 @@ def _gather(
 ) -> Signals:
     within = np.arange(length)
     there = within < steps[:, None]
-    index = np.where(there, recordings.starts[recording, None] + offset[:, None] + within, 0)
+    place = _reflected(offset[:, None] + within, recordings.lengths[recording, None])
+    index = np.where(there, recordings.starts[recording, None] + place, 0)
     values = np.moveaxis(recordings.values[:, index], 0, 1)
     return np.ascontiguousarray(np.where(there[:, None], values, np.float32(0)))
+
+
+def _reflected(place: NDArray[np.int64], length: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Places in recordings; one before the beginning is that as far behind it, back and forth where it is short."""
+    period = np.maximum(2 * (length - 1), 1)
+    back = np.abs(place) % period
+    return np.where(place < 0, np.minimum(back, period - back), place)
 
 
 def _labels(

@@ -15,7 +15,7 @@ from torch import nn
 
 from gnas.architecture import Value
 from gnas.errors import InvalidShapeError
-from gnas.export import export_model
+from gnas.export.model import export_model
 from gnas.hardware.counter import CostCounter
 from gnas.ops import TensorType
 from gnas.space import load_space
@@ -130,6 +130,6 @@ def test_exported_models_compute_the_same(assignment: Mapping[str, Value], tmp_p
 def test_fixed_convolutions_are_counted(tmp_path: Path) -> None:
     task = task_of(tmp_path)
     space = load_space("timeseries/default").bind(task.ops, task.inputs, task.output)
-    costs = CostCounter().count(space.build(space.decode(space.encode(KERNELS))), task)
+    costs = CostCounter(task)(space.build(space.decode(space.encode(KERNELS))))
     kernels = 84 * 9 * 2 * 24 * 2
     assert kernels <= costs["macs"] <= 1.5 * kernels
