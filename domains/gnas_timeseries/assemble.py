@@ -49,6 +49,7 @@ def assemble(series: Series, metrics: tuple[Metric, ...], options: SeriesData) -
         augment=options.augment,
         streaming=options.streaming,
         mcu_safe=options.mcu_safe,
+        least=options.window.least if options.window else None,
     )
     _check_objective(task)
     return task

@@ -91,6 +91,30 @@ def filled(values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np
     return np.nan_to_num(result, nan=0.0), steps.astype(np.int64)
 
 
+def reflected(place: NDArray[np.int64], length: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Places in series; one before the beginning is that as far behind it, back and forth where a series is short.
+
+    Args:
+        place: `(series, step)`, of which those before the beginning are negative.
+        length: `(series, 1)`, steps of each series.
+    """
+    period = np.maximum(2 * (length - 1), 1)
+    back = np.abs(place) % period
+    return np.asarray(np.where(place < 0, np.minimum(back, period - back), place))
+
+
+def lengthened(values: NDArray[np.float64], there: NDArray[np.int64], steps: int) -> NDArray[np.float64]:
+    """Series of `steps` steps that end where the given ones do; what is missing before is the signal reflected.
+
+    Args:
+        values: `(series, channel, step)`.
+        there: `(series,)`, how many of the steps are there.
+        steps: Of the result.
+    """
+    place = reflected(np.arange(steps) - (steps - there[:, None]), there[:, None])
+    return np.take_along_axis(values, np.repeat(place[:, None], values.shape[1], axis=1), axis=2)
+
+
 class Predictor:
     """An exported model with what surrounds it.
 
@@ -118,6 +142,9 @@ class Predictor:
         Args:
             values: `(series, channel, step)` in the units of the training data; NaN where missing.
 
+                Where the model was trained on windows that begin before their recording, the missing earlier steps of
+                a shorter series are the signal reflected, as they were then.
+
         Raises:
             UnusableError: Another number of channels or steps than the model reads.
         """
@@ -125,9 +152,11 @@ class Predictor:
         if values.ndim != 3 or values.shape[1] != channels:
             raise UnusableError(f"series of shape {values.shape}; the model reads (series, {channels}, {steps})")
         whole, there = filled(np.asarray(values, dtype=np.float64)[:, :, :steps])
-        mask = bool(self.settings["signals"]["mask"])
+        mask, least = bool(self.settings["signals"]["mask"]), self.settings.get("least")
+        if least and len(whole) and int(there.min()) >= least:
+            whole, there = lengthened(whole, there, steps), np.full(len(whole), steps)
         if not len(whole) or (not mask and int(there.min()) < steps) or int(there.min()) < 1:
-            raise UnusableError(f"a series has fewer than the {steps} steps that the model reads")
+            raise UnusableError(f"a series has fewer than the {least or steps} steps that the model reads")
         padded = np.zeros((len(whole), channels, steps))
         padded[:, :, : whole.shape[2]] = whole
         x = scaled(padded, there, self.settings["signals"])

@@ -44,7 +44,9 @@ def _usage(settings: Mapping[str, Any]) -> str:
         "series": "each series by its own mean and spread",
         "none": "not at all",
     }[settings["signals"]["kind"]]
-    mask = " A series may be shorter: leave its last cells empty, or NaN." if settings["signals"]["mask"] else ""
+    shorter, least = "A series may be shorter: leave its last cells empty, or NaN", settings["least"]
+    asked = f"; {least} steps must be there" if least else ""
+    mask = f" {shorter}{asked}." if settings["signals"]["mask"] or least else ""
     return f"""## Use
 
 ```

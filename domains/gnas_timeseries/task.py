@@ -51,6 +51,7 @@ class SeriesTask(DividedTask):
         stores: Raw data of each part; a sealed task has no `test`.
         normalise: How signals are scaled.
         mask: Whether a channel tells which steps are there.
+        least: Steps of a series that must be there, the missing earlier ones being reflected; None for all.
         turning: Whether the learning data can be divided anew: by `group`, or one group at a time (`each`).
         augment: Changes of training series.
         streaming, mcu_safe: Whether networks may read no later step, or use only what int8 kernels compute.
@@ -71,6 +72,7 @@ class SeriesTask(DividedTask):
     augment: Augment
     streaming: bool
     mcu_safe: bool
+    least: int | None
     signal_scaler: SignalScaler
     target_scaler: TargetScaler
     _cache: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
@@ -93,6 +95,7 @@ class SeriesTask(DividedTask):
         augment: Augment,
         streaming: bool = False,
         mcu_safe: bool = False,
+        least: int | None = None,
     ) -> SeriesTask:
         """The task of raw stores, scalers fitted on `stores["train"]`."""
         train = stores["train"]
@@ -112,6 +115,7 @@ class SeriesTask(DividedTask):
             augment=augment,
             streaming=streaming,
             mcu_safe=mcu_safe,
+            least=least,
             signal_scaler=SignalScaler.fit(normalise, train.values.numpy(), train.steps.numpy(), mask),
             target_scaler=(
                 TargetScaler.fit(train.labels.numpy()) if regression else TargetScaler.identity(len(target_names))
@@ -311,6 +315,7 @@ class SeriesTask(DividedTask):
             "classes": list(self.classes),
             "channels": list(self.channels),
             "steps": int(self.stores["train"].values.shape[2]),
+            "least": self.least,
             "unit": next((metric.unit for metric in self.metrics if metric.unit), ""),
             "target_mean": self.target_scaler.mean.tolist(),
             "target_std": self.target_scaler.std.tolist(),

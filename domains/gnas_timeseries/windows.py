@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from gnas.errors import DataError
 from gnas_timeseries.labels import FloatMatrix, Labels
 from gnas_timeseries.options import Window
+from gnas_timeseries.predict import reflected
 from gnas_timeseries.recordings import Recordings
 
 Signals = NDArray[np.float32]
@@ -104,17 +105,10 @@ def _gather(
 ) -> Signals:
     within = np.arange(length)
     there = within < steps[:, None]
-    place = _reflected(offset[:, None] + within, recordings.lengths[recording, None])
+    place = reflected(offset[:, None] + within, recordings.lengths[recording, None])
     index = np.where(there, recordings.starts[recording, None] + place, 0)
     values = np.moveaxis(recordings.values[:, index], 0, 1)
     return np.ascontiguousarray(np.where(there[:, None], values, np.float32(0)))
-
-
-def _reflected(place: NDArray[np.int64], length: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Places in recordings; one before the beginning is that as far behind it, back and forth where it is short."""
-    period = np.maximum(2 * (length - 1), 1)
-    back = np.abs(place) % period
-    return np.where(place < 0, np.minimum(back, period - back), place)
 
 
 def _labels(

@@ -72,6 +72,28 @@ def test_windows_end_with_their_recording_and_never_leave_it(tmp_path: Path) -> 
     assert series.labels.values[:8, 0].tolist() == [0] * 4 + [1] * 4
 
 
+def test_windows_may_begin_before_their_recording(tmp_path: Path) -> None:
+    x, y = waves(30, channels=1)
+    x[:, 0] = np.arange(30)[:, None] * 100 + np.arange(24)
+    x[0, 0, 4:] = np.nan
+    write_npz(tmp_path / "a.npz", X=x, y=y)
+    window = {"length": 12, "least": 4, "stride": 5}
+    series = load(tmp_path, file="a.npz", window=window, split={"leaks": "warn"})
+    values = series.windows.values[:, 0]
+    # One window of the recording of four steps, five of each of the others, which end at 23, 18, 13, 8 and 3.
+    assert len(values) == 1 + 29 * 5
+    assert values[0].tolist() == [2, 1, 0, 1, 2, 3, 2, 1, 0, 1, 2, 3]
+    assert (values[1:6, -1] - 100).tolist() == [3, 8, 13, 18, 23]
+    assert (values[1] - 100).tolist() == [4 + 4, 7, 6, 5, 4, 3, 2, 1, 0, 1, 2, 3]
+    assert (values[3] - 100).tolist() == list(range(2, 14))
+    assert (series.windows.steps == 12).all()
+    x[1, 0, 3:] = np.nan
+    write_npz(tmp_path / "a.npz", X=x, y=y)
+    with pytest.raises(DataError, match="3 steps") as error:
+        load(tmp_path, file="a.npz", window=window)
+    assert "data.window.least = 4" in str(error.value)
+
+
 def test_all_windows_of_a_recording_are_in_one_part(tmp_path: Path) -> None:
     x, y = waves(40)
     write_npz(tmp_path / "a.npz", X=x, y=y)

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from gnas_timeseries.predict import Predictor, probabilities
+from gnas_timeseries.predict import Predictor, UnusableError, probabilities
 from gnas_timeseries.task import SeriesTask
 
 from gnas.domain import Task, TurningTask
@@ -195,3 +195,22 @@ def test_the_shipped_code_scales_as_the_task_does(tmp_path: Path) -> None:
     series = torch.cat([batch.inputs["series"] for batch in task.batches("test", 64)]).numpy()
     expected = probabilities(series.sum(2).astype(np.float64), "classification")
     np.testing.assert_allclose(predictor(x[48:]), expected, rtol=1e-4, atol=1e-6)
+
+
+def test_the_shipped_code_lengthens_short_series_as_windows_are(tmp_path: Path) -> None:
+    x, y = waves()
+    x[::2, :, 15:] = np.nan
+    window = {"length": 24, "least": 10, "stride": 24}
+    given = {"split": {"column": "part"}, "window": window}
+    task = task_of(tmp_path, x, y, arrays={"part": PARTS}, **given)
+    for name, content in task.takeaway().items():
+        (tmp_path / name).write_text(content)
+    assert "10 steps must be there" in (tmp_path / "README.md").read_text()
+    (tmp_path / "model.py").write_text("import torch\ndef load(path):\n    return lambda x: x[:, :, :3].sum(2)\n")
+    predictor = Predictor(tmp_path)
+    series = torch.cat([batch.inputs["series"] for batch in task.batches("test", 64)]).numpy()
+    expected = probabilities(series[:, :, :3].sum(2).astype(np.float64), "classification")
+    np.testing.assert_allclose(predictor(x[48:]), expected, rtol=1e-4, atol=1e-6)
+    x[50, :, 9:] = np.nan
+    with pytest.raises(UnusableError, match="fewer than the 10 steps"):
+        predictor(x[48:])
