@@ -47,7 +47,8 @@ class Budget:
         retrainings: Of each finalist and baseline.
         finalists: Of the search, and of random search.
         class_weights: Of the recipe; random kernels choose theirs on validation.
-        baselines: All, or these alone, without a search to speak of: one trial, and no random search.
+        baselines: These alone; all where there are none.
+        searched: Whether there is a search to speak of; else one trial, and no random search.
     """
 
     cpu_minutes: float
@@ -61,16 +62,19 @@ class Budget:
     finalists: int = 2
     class_weights: str = "none"
     baselines: tuple[str, ...] = ()
+    searched: bool = True
 
 
 SMALL = Budget(2.0, 50, 150, macs=3e6, objective="log_loss", refit=True, retrainings=1)
 BUDGETS: Mapping[str, Budget] = {
     "pneumonia": Budget(4.0, 3, 6, macs=12e6, retrainings=1),
-    "pneumonia-resnet": Budget(4.0, 1, 3, macs=12e6, retrainings=1, finalists=1, baselines=("ResNet-18",)),
+    "pneumonia-resnet": Budget(
+        4.0, 1, 3, macs=12e6, retrainings=1, finalists=1, baselines=("ResNet-18",), searched=False
+    ),
     "lesions": Budget(2.0, 5, 10),
     "masks": Budget(3.0, 4, 20, macs=47e6, default_network=True, retrainings=1),
     "beats": Budget(3.0, 3, 5, macs=2e6, refit=True, default_network=True, retrainings=1, class_weights="balanced"),
-    "cmapss": Budget(3.0, 6, 8, macs=4e6, refit=True, retrainings=1, finalists=3),
+    "cmapss": Budget(3.0, 6, 8, macs=4e6, refit=True, retrainings=1, finalists=3, baselines=("gradient boosting",)),
     "cmapss-development": Budget(3.0, 6, 8, macs=4e6, refit=True, retrainings=1, finalists=3),
 }
 """Masks have at most the multiply-accumulates of the U-Net among their baselines, X-rays a tenth of ResNet-18's.
@@ -138,7 +142,7 @@ def spec(name: str, seed: int, options: argparse.Namespace) -> dict[str, Any]:
         "budget": {
             "cpu_minutes": budget.cpu_minutes,
             "trial_minutes": 4,
-            **({"trials": 1} if budget.baselines else {}),
+            **({} if budget.searched else {"trials": 1}),
         },
         "search": {"algorithm": "bayes", "epochs": budget.epochs},
         "recipe": {"epochs": budget.final_epochs, "class_weights": budget.class_weights},
@@ -146,7 +150,7 @@ def spec(name: str, seed: int, options: argparse.Namespace) -> dict[str, Any]:
             "finalists": budget.finalists,
             "seeds": budget.retrainings,
             "default_network": budget.default_network,
-            "random_search": not budget.baselines,
+            "random_search": budget.searched,
             "baselines": list(budget.baselines) or "all",
             "refit": budget.refit,
         },
