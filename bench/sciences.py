@@ -150,8 +150,8 @@ def spec(name: str, seed: int, options: argparse.Namespace) -> dict[str, Any]:
             "finalists": budget.finalists,
             "seeds": budget.retrainings,
             "default_network": budget.default_network,
-            "random_search": budget.searched,
-            "baselines": list(budget.baselines) or "all",
+            "random_search": budget.searched and not options.no_random_search,
+            "baselines": options.baselines or list(budget.baselines) or "all",
             "refit": budget.refit,
         },
         "workers": options.workers,
@@ -165,6 +165,8 @@ def main() -> None:
     parser.add_argument("--problems", nargs="+", default=list(PROBLEMS), choices=(*PROBLEMS, *DEVELOPMENT))
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--no-random-search", action="store_true")
+    parser.add_argument("--baselines", nargs="+", help="these alone")
     parser.add_argument("--out", type=Path, default=Path("runs/bench-sciences"))
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
