@@ -91,7 +91,8 @@ def cut_windows(recordings: Recordings, labels: Labels, window: Window, unequal:
     offset = last[recording] - (np.repeat(counts, counts) - 1 - place) * stride
     steps = np.full(len(recording), length) if window.least else np.minimum(lengths[recording], length)
     values = _gather(recordings, recording, offset, steps, length)
-    begin, end = (recordings.starts[recording] + place for place in (np.maximum(offset, 0), offset + steps))
+    start = recordings.starts[recording]
+    begin, end = start + np.maximum(offset, 0), start + offset + steps
     found = _labels(recordings, labels, begin, end, recording, window.label)
     return Windows(values, steps, recording, found)
 
