@@ -17,6 +17,17 @@ class Add(nn.Module):
         return total
 
 
+class Average(nn.Module):
+    """Mean of values of one shape."""
+
+    def forward(self, *values: Tensor) -> Tensor:
+        """Same shape as each value."""
+        total = values[0]
+        for value in values[1:]:
+            total = total + value
+        return total / len(values)
+
+
 class Multiply(nn.Module):
     """Product of values of one shape, element by element."""
 

@@ -132,6 +132,7 @@ _KINDS = tuple(ACTIVATIONS)
 _OPS = (
     SimpleOp("identity", same_type, _identity),
     SimpleOp("add", _floating, partial(_plain, "Add"), arity=(1, None)),
+    SimpleOp("average", _floating, partial(_plain, "Average"), arity=(1, None)),
     SimpleOp("multiply", _floating, partial(_plain, "Multiply"), arity=(1, None)),
     SimpleOp("maximum", _floating, partial(_plain, "Maximum"), arity=(1, None)),
     SimpleOp("concat", side_by_side, partial(_plain, "Concat"), arity=(1, None)),
@@ -156,4 +157,4 @@ _OPS = (
     ),
 )
 GENERIC_OPS: Mapping[str, Op] = {op.name: op for op in _OPS}
-"""By name: `identity`, `linear`, `mlp`, `feed_forward`, `layer_norm`, `dropout`, `activation`, and four that join."""
+"""By name: `identity`, `linear`, `mlp`, `feed_forward`, `layer_norm`, `dropout`, `activation`, and five that join."""

@@ -18,19 +18,30 @@ def export(
     trial: Annotated[
         int | None, typer.Option(min=0, help="Trial of the search; by default the finalist the run chose.")
     ] = None,
+    ensemble: Annotated[
+        bool, typer.Option("--ensemble", help="All finalists as one network: the mean of their outputs.")
+    ] = False,
     to: Annotated[
         str, typer.Option(metavar="FORMATS", help="Any of model.py, onnx, pt2, with commas.")
     ] = "model.py,onnx,pt2",
-    out: Annotated[Path | None, typer.Option(help="Folder to write; by default DIR/best or DIR/trial-N.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder to write; by default DIR/best, DIR/trial-N or DIR/ensemble.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Write a model of a run as plain source with weights, ONNX or pt2, compared with the original."""
     formats = _formats(to)
     from gnas.cli.folder import problem_of
-    from gnas.export import export_best
+    from gnas.errors import ExportError
+    from gnas.export import export_best, export_ensemble
 
-    report = export_best(
-        problem_of(folder), folder, trial, formats, folder=out, told=lambda line: typer.echo(line, err=True)
+    if ensemble and trial is not None:
+        raise ExportError("a trial is one network", place="--ensemble", remedy="give --trial or --ensemble")
+    problem = problem_of(folder)
+    report = (
+        export_ensemble(problem, folder, formats, folder=out)
+        if ensemble
+        else export_best(problem, folder, trial, formats, folder=out, told=lambda line: typer.echo(line, err=True))
     )
     if as_json:
         print_json(_plain(report))

@@ -81,8 +81,14 @@ def export_best(
     return export_model(network, chosen.architecture, task_of(problem, chosen), target, formats, origin=chosen.origin)
 
 
-def choose(problem: Problem, out: Path, trial: int | None = None) -> Chosen:
+def choose(problem: Problem, out: Path, trial: int | None = None, *, seed: int | None = None) -> Chosen:
     """The model of a trial, or of the finalist the run chose, with the retraining that did best on validation.
+
+    Args:
+        problem: Of the run.
+        out: The run folder.
+        trial: Number of a trial of the search; by default the finalist the run chose.
+        seed: Of its retraining, where that is not to be the best.
 
     Raises:
         StudyError: No such trial, it failed, or the run has chosen nothing yet.
@@ -110,6 +116,7 @@ def choose(problem: Problem, out: Path, trial: int | None = None) -> Chosen:
     architecture = problem.space.decode(problem.space.encode(dict(evaluation.assignment)))
     objective, run = problem.objective, problem.spec.name
     trained = [row for row in rows if row.digest == evaluation.digest and objective.name in row.validation]
+    trained = [row for row in trained if seed in (None, row.seed)]
     for row in sorted(trained, key=lambda row: -objective.sign() * row.validation[objective.name]):
         path = out / "weights" / f"{row.digest}-{row.seed}.safetensors"
         if path.is_file() and not row.reason:

@@ -121,6 +121,16 @@ def test_export_of_any_trial_from_anywhere(
     assert (tmp_path / "mine" / "model.py").is_file()
 
 
+def test_an_ensemble_that_a_run_does_not_have_is_told(first: Outcome, folder: Path) -> None:
+    outcome = invoke("export", folder / "out", "--ensemble")
+    assert outcome.code != 0
+    assert "no ensemble" in outcome.err
+    assert "final.finalists" in outcome.err
+    both = invoke("export", folder / "out", "--ensemble", "--trial", "0")
+    assert both.code != 0
+    assert "give --trial or --ensemble" in both.err
+
+
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
 def test_signals_end_a_run_and_tell_how_to_continue(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sent: signal.Signals
