@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -19,6 +20,8 @@ def augmented(
     """Images mirrored, turned, shifted, scaled and brightened at random, each in its own way; masks go along.
 
     All random numbers are drawn on the CPU from `generator`, in one call, so that a seed means the same everywhere.
+    Turning and scaling take new values between those of pixels, which smooths small noisy images; so only a share of the
+    images is turned and scaled, and shifts are by whole pixels.
 
     Args:
         images: `(example, channel, …, row, column)`, from 0 to 1.
@@ -29,10 +32,10 @@ def augmented(
     if options.nothing:
         return images, masks
     n, dims = len(images), images.dim() - 2
-    draws = torch.rand(n, 4 + 2 * dims, generator=generator).to(images.device)
+    draws = torch.rand(n, 5 + 2 * dims, generator=generator).to(images.device)
     signed = 2 * draws - 1
     if options.shift or options.rotate or options.scale or options.flip != "none":
-        matrix = _moves(draws[:, 4 + dims :], signed, images.shape[-2] / images.shape[-1], options)
+        matrix = _moves(draws[:, 5 + dims :], signed, draws[:, 4] < options.warped, images.shape[2:], options)
         grid = functional.affine_grid(matrix, list(images.shape), align_corners=False)
         images = functional.grid_sample(images, grid, mode="bilinear", padding_mode="border", align_corners=False)
         if masks is not None:
@@ -45,18 +48,20 @@ def augmented(
     return images, masks
 
 
-def _moves(flips: Tensor, signed: Tensor, aspect: float, options: Augment) -> Tensor:
-    """Affine matrices `(example, dims, dims + 1)`, x before y as in `affine_grid`; `aspect` is rows by columns."""
+def _moves(flips: Tensor, signed: Tensor, warped: Tensor, size: Sequence[int], options: Augment) -> Tensor:
+    """Affine matrices `(example, dims, dims + 1)`, x before y as in `affine_grid`; those not `warped` keep all pixels."""
     n, dims = flips.shape
-    angle = signed[:, 2] * math.radians(options.rotate)
-    scale = 1 + options.scale * signed[:, 3]
+    aspect = size[-2] / size[-1]
+    angle = signed[:, 2] * warped * math.radians(options.rotate)
+    scale = 1 + options.scale * signed[:, 3] * warped
     matrix = torch.zeros(n, dims, dims + 1, device=signed.device)
     matrix[:, 0, 0], matrix[:, 0, 1] = angle.cos() * scale, -angle.sin() * scale * aspect
     matrix[:, 1, 0], matrix[:, 1, 1] = angle.sin() * scale / aspect, angle.cos() * scale
     if dims == 3:
         matrix[:, 2, 2] = scale
+    sides = torch.tensor(list(reversed(size)), dtype=signed.dtype, device=signed.device)
     # NOTE: normalised coordinates span 2, so a shift of a fraction of the side is twice that.
-    matrix[:, :, dims] = 2 * options.shift * signed[:, 4 : 4 + dims]
+    matrix[:, :, dims] = 2 * (options.shift * signed[:, 5 : 5 + dims] * sides).round() / sides
     for axis in _FLIPS[options.flip]:
         row = -axis - 1
         if row < dims:

@@ -52,9 +52,10 @@ class Augment(_Options):
 
     Attributes:
         flip: Axes mirrored with probability one half: `none`, `horizontal`, `vertical`, `both`, or `all` (depth too).
-        shift: Largest shift, as a fraction of the side.
+        shift: Largest shift, as a fraction of the side; by whole pixels.
         rotate: Largest rotation in the image plane, in degrees.
         scale: Largest change of size, as a fraction.
+        warped: Share of the images that are rotated and scaled: both interpolate, which takes off the grain.
         brightness: Largest change of brightness and of contrast, as a fraction of the full range.
     """
 
@@ -62,6 +63,7 @@ class Augment(_Options):
     shift: float = Field(default=0.08, ge=0, le=0.5)
     rotate: float = Field(default=10.0, ge=0, le=180)
     scale: float = Field(default=0.1, ge=0, le=0.5)
+    warped: float = Field(default=0.5, ge=0, le=1)
     brightness: float = Field(default=0.1, ge=0, le=1)
 
     @property

@@ -33,6 +33,7 @@ data:
     shift: 0.08               # of the side
     rotate: 10                # degrees
     scale: 0.1
+    warped: 0.5               # share of the images that are rotated and scaled, which smooths them
     brightness: 0.1
 
 metric: auroc                 # auprc, balanced_accuracy, accuracy, ece, log_loss; regression: rmse, mae, r2

@@ -5,6 +5,8 @@ Copied as source into exported models, so it imports torch only.
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -124,6 +126,23 @@ class GlobalPool(nn.Module):
         for mode in self.modes:
             found.append(x.mean(2) if mode == "mean" else x.amax(2) if mode == "max" else x[:, :, -1])
         return torch.cat(found, 1) if len(found) > 1 else found[0]
+
+
+class PiecesPool(nn.Module):
+    """The means of consecutive pieces of a series, side by side: unlike one mean, they tell where something happened.
+
+    Args:
+        pieces: How many, nearly equally long; at most as many as steps.
+    """
+
+    def __init__(self, pieces: int) -> None:
+        super().__init__()
+        self.pieces = pieces
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Shape `(series, pieces * channel)`, piece after piece."""
+        bounds = [piece * x.shape[2] // self.pieces for piece in range(self.pieces + 1)]
+        return torch.cat([x[:, :, first:last].mean(2) for first, last in pairwise(bounds)], 1)
 
 
 class AttentionPool(nn.Module):

@@ -70,11 +70,11 @@ def _sequence() -> tuple[SimpleOp, ...]:
 
 
 def _poolings() -> tuple[SimpleOp, ...]:
-    modes: tuple[Value, ...] = (*_POOLS, "attention")
+    modes: tuple[Value, ...] = (*_POOLS, "attention", "pieces")
     pool: Params = {"kind": "max", "size": 2}
     return (
         SimpleOp("pool", _pooled, _pool, pool, {"kind": ("max", "mean")}),
-        SimpleOp("global_pool", _flat, _global_pool, {"mode": "mean"}, {"mode": modes}),
+        SimpleOp("global_pool", _flat, _global_pool, {"mode": "mean", "pieces": 8}, {"mode": modes}),
         SimpleOp("statistics", _statistics_type, _statistics, {"pieces": 4}),
         SimpleOp("random_kernels", _kernels_type, _random_kernels, {"thresholds": 4}),
     )
@@ -202,8 +202,12 @@ def _pooled(inputs: tuple[TensorType, ...], params: Params) -> TensorType:
 
 
 def _flat(inputs: tuple[TensorType, ...], params: Params) -> TensorType:
+    _positive(params, "pieces")
+    channels, steps = channels_and_steps(inputs[0])
     times = len(_POOLS.get(str(params["mode"]), ("attention",)))
-    return TensorType("features", ("example", times * channels_and_steps(inputs[0])[0]))
+    if params["mode"] == "pieces":
+        times = min(whole(params, "pieces"), steps)
+    return TensorType("features", ("example", times * channels))
 
 
 def _statistics_type(inputs: tuple[TensorType, ...], params: Params) -> TensorType:
@@ -311,9 +315,11 @@ def _pool(inputs: tuple[TensorType, ...], params: Params) -> Layer:
 
 
 def _global_pool(inputs: tuple[TensorType, ...], params: Params) -> Layer:
-    from gnas_timeseries.layers_sequence import AttentionPool, GlobalPool
+    from gnas_timeseries.layers_sequence import AttentionPool, GlobalPool, PiecesPool
 
     mode = str(params["mode"])
+    if mode == "pieces":
+        return Layer(PiecesPool, {"pieces": min(whole(params, "pieces"), channels_and_steps(inputs[0])[1])})
     if mode == "attention":
         return Layer(AttentionPool, {"channels": _channels(inputs)})
     return Layer(GlobalPool, {"modes": list(_POOLS[mode])})

@@ -40,10 +40,31 @@ def test_half_a_turn_is_a_half_turn() -> None:
     image = torch.zeros(1, 1, 9, 9)
     image[0, 0, 4, 8] = 1.0
     for seed in range(20):
-        found = changed(image, seed, rotate=180)
+        found = changed(image, seed, rotate=180, warped=1)
         place = (found[0, 0] * 1.0).nonzero()
         radius = (place.float() - 4).norm(dim=1)
         assert len(place) and bool(((radius > 2.4) & (radius < 5.8)).all())
+
+
+def test_shifts_are_by_whole_pixels_and_take_no_value_that_was_not_there() -> None:
+    images = torch.rand(30, 1, 9, 12, generator=torch.Generator().manual_seed(0))
+    found = changed(images, shift=0.3)
+    places = set()
+    for image, result in zip(images, found, strict=True):
+        inner = result[0, 4:5, 5:6]
+        ((down, right),) = ((image[0] - inner).abs() < 1e-4).nonzero().tolist()
+        places.add((down - 4, right - 5))
+    assert {abs(down) for down, _ in places} == {0, 1, 2, 3}
+    assert {abs(right) for _, right in places} <= {0, 1, 2, 3, 4}
+    assert len(places) > 10
+
+
+@pytest.mark.parametrize(("share", "least", "most"), [(0.0, 0, 0), (0.5, 60, 140), (1.0, 200, 200)])
+def test_a_share_of_the_images_is_turned_and_scaled(share: float, least: int, most: int) -> None:
+    images = torch.rand(200, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+    found = changed(images, rotate=30, scale=0.3, warped=share)
+    moved = (found - images).flatten(1).abs().amax(1) > 1e-3
+    assert least <= int(moved.sum()) <= most
 
 
 def test_brightness_is_bounded() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from gnas_timeseries.layers_conv import Convolution, FixedFilters, Inception, SqueezeExcite
-from gnas_timeseries.layers_sequence import AttentionPool, GlobalPool, PatchEmbedding, StridedPool
+from gnas_timeseries.layers_sequence import AttentionPool, GlobalPool, PatchEmbedding, PiecesPool, StridedPool
 from gnas_timeseries.ops import series_ops
 
 from gnas.errors import InvalidShapeError
@@ -57,6 +57,8 @@ def test_inception_has_kernels_of_three_lengths_and_a_pool() -> None:
 def test_pools() -> None:
     x = torch.randn(2, 3, 7)
     torch.testing.assert_close(GlobalPool(["mean", "max", "last"])(x), torch.cat([x.mean(2), x.amax(2), x[:, :, 6]], 1))
+    pieces = [x[:, :, :2].mean(2), x[:, :, 2:4].mean(2), x[:, :, 4:].mean(2)]
+    torch.testing.assert_close(PiecesPool(3)(x), torch.cat(pieces, 1))
     torch.testing.assert_close(StridedPool("mean", 4)(x), torch.stack([x[:, :, :4].mean(2), x[:, :, 4:].mean(2)], 2))
     pool = AttentionPool(3)
     torch.nn.init.zeros_(pool.score.weight)

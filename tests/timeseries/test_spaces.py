@@ -21,7 +21,7 @@ from gnas.testing.spaces import SpaceTestCase
 NAMES = ("timeseries/small", "timeseries/default", "timeseries/mcu", "timeseries/streaming")
 COUNTS = {
     "timeseries/small": 432,
-    "timeseries/default": 496_246_910_400,
+    "timeseries/default": 893_244_438_720,
     "timeseries/mcu": 460_800,
     "timeseries/streaming": 59_292,
 }
@@ -91,6 +91,14 @@ def test_every_architecture_builds_runs_and_has_the_declared_types(name: str, ch
         for parameter_name, parameter in network.named_parameters():
             assert parameter.grad is not None, f"{parameter_name} of {network.architecture.assignment} takes no part"
             assert bool(torch.isfinite(parameter.grad).all())
+
+
+def test_a_series_of_fewer_steps_has_as_many_pieces_as_steps() -> None:
+    op = series_ops(3)["global_pool"]
+    short = (TensorType("series", ("example", 5, 3)),)
+    assert op.infer(short, {"mode": "pieces", "pieces": 8}).shape == ("example", 15)
+    assert op.layer(short, {"mode": "pieces", "pieces": 8}).build()(torch.randn(2, 5, 3)).shape == (2, 15)
+    assert op.infer(short, {"mode": "mean_max", "pieces": 8}).shape == ("example", 10)
 
 
 def test_streaming_networks_read_no_later_step() -> None:
