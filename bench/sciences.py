@@ -150,9 +150,9 @@ def spec(name: str, seed: int, options: argparse.Namespace) -> dict[str, Any]:
         "final": {
             "finalists": budget.finalists,
             "seeds": budget.retrainings,
-            "default_network": budget.default_network,
+            "default_network": budget.default_network and not options.alone,
             "random_search": budget.searched and not options.no_random_search,
-            "baselines": options.baselines or list(budget.baselines) or "all",
+            "baselines": [] if options.alone else options.baselines or list(budget.baselines) or "all",
             "refit": budget.refit,
             "turns": budget.turns,
         },
@@ -169,6 +169,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--no-random-search", action="store_true")
     parser.add_argument("--baselines", nargs="+", help="these alone")
+    parser.add_argument("--alone", action="store_true", help="no baselines and no default network")
     parser.add_argument("--out", type=Path, default=Path("runs/bench-sciences"))
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()

@@ -20,7 +20,7 @@ def augmented(
     """Images mirrored, turned, shifted, scaled and brightened at random, each in its own way; masks go along.
 
     All random numbers are drawn on the CPU from `generator`, in one call, so that a seed means the same everywhere.
-    Turning and scaling take new values between those of pixels, which smooths small noisy images; so only a share of the
+    Turning and scaling take values between those of pixels, which smooths small noisy images; so only a share of the
     images is turned and scaled, and shifts are by whole pixels.
 
     Args:
@@ -49,7 +49,7 @@ def augmented(
 
 
 def _moves(flips: Tensor, signed: Tensor, warped: Tensor, size: Sequence[int], options: Augment) -> Tensor:
-    """Affine matrices `(example, dims, dims + 1)`, x before y as in `affine_grid`; those not `warped` keep all pixels."""
+    """Affine matrices `(example, dims, dims + 1)`, x before y as in `affine_grid`; only those `warped` turn."""
     n, dims = flips.shape
     aspect = size[-2] / size[-1]
     angle = signed[:, 2] * warped * math.radians(options.rotate)
