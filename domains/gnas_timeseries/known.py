@@ -105,6 +105,22 @@ COMPACT: Mapping[str, Value] = {
 }
 """Convolutions with pools between them, as ECG and motion classifiers have them: cheap and strong."""
 
+PLACED: Mapping[str, Value] = {
+    **_PLAIN,
+    "width": 32,
+    "dropout": 0.2,
+    "block": "conv",
+    "groups": 2,
+    "pool": "pieces",
+    "pool_pieces": 8,
+    "head_depth": 1,
+    **_with_kernels(9, 9),
+}
+"""Convolutions whose result keeps its place in time, and a perceptron: for windows that all begin or end alike.
+
+Source: Li, Ding and Sun 2018, doi:10.1016/j.ress.2017.11.021. Deviation: means of eight pieces in the stead of all steps.
+"""
+
 _ALONE: Mapping[str, Value] = {
     "width": 64,
     "activation": "relu",
@@ -123,6 +139,7 @@ KERNELS: Mapping[str, Value] = {**_ALONE, "beside": "kernels", "head_depth": 0}
 
 STARTING_POINTS: tuple[Mapping[str, Value], ...] = (
     COMPACT,
+    PLACED,
     STATISTICS,
     KERNELS,
     LITE,
