@@ -118,7 +118,7 @@ PLACED: Mapping[str, Value] = {
 }
 """Convolutions whose result keeps its place in time, and a perceptron: for windows that all begin or end alike.
 
-Source: Li, Ding and Sun 2018, doi:10.1016/j.ress.2017.11.021. Deviation: means of eight pieces in the stead of all steps.
+Source: Li, Ding and Sun 2018, doi:10.1016/j.ress.2017.11.021. Deviation: means of eight pieces instead of all steps.
 """
 
 _ALONE: Mapping[str, Value] = {
