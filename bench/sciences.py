@@ -74,8 +74,8 @@ BUDGETS: Mapping[str, Budget] = {
         4.0, 1, 3, macs=12e6, retrainings=1, finalists=1, baselines=("ResNet-18",), searched=False
     ),
     "lesions": Budget(2.0, 5, 10),
-    "masks": Budget(3.0, 4, 20, macs=47e6, default_network=True, retrainings=1),
-    "beats": Budget(3.0, 3, 5, macs=2e6, refit=True, default_network=True, class_weights="balanced", turns=True),
+    "masks": Budget(6.0, 10, 20, macs=47e6, default_network=True, retrainings=1),
+    "beats": Budget(3.0, 3, 5, macs=2e6, refit=True, default_network=True, class_weights="balanced"),
     "cmapss": Budget(3.0, 6, 8, macs=4e6, refit=True, finalists=3, baselines=("gradient boosting",), turns=True),
     "cmapss-development": Budget(3.0, 6, 8, macs=4e6, refit=True, retrainings=1, finalists=3),
 }
