@@ -126,7 +126,7 @@ def _ensemble(rows: Sequence[ComparisonRow], objective: Objective) -> tuple[str,
             continue
         sentence = f"The ensemble of the finalists has {name} {_spread(row.test[name])}"
         if ours and objective.better(row.validation[name].mean, ours.validation[name].mean):
-            sentence += "; it is better on validation too: gnas export DIR --ensemble writes it as one network"
+            sentence += "; it validates better than the chosen network, and gnas export DIR --ensemble writes it as one"
         told.append(f"{sentence}.")
     return tuple(told)
 
