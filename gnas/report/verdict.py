@@ -125,7 +125,8 @@ def _ensemble(rows: Sequence[ComparisonRow], objective: Objective) -> tuple[str,
         if row.kind != "ensemble" or name not in row.test:
             continue
         sentence = f"The ensemble of the finalists has {name} {_spread(row.test[name])}"
-        if ours and objective.better(row.validation[name].mean, ours.validation[name].mean):
+        known = ours is not None and name in ours.validation and name in row.validation
+        if ours and known and objective.better(row.validation[name].mean, ours.validation[name].mean):
             sentence += "; it validates better than the chosen network, and gnas export DIR --ensemble writes it as one"
         told.append(f"{sentence}.")
     return tuple(told)

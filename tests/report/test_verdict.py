@@ -71,9 +71,7 @@ def test_random_search_stands_with_its_best_on_validation() -> None:
 
 def test_the_ensemble_is_told_apart() -> None:
     found = judged([("finalist", "finalist 1", [0.5, 0.6]), ("ensemble", "ensemble", [0.4, 0.5])])
-    assert found.caveats[0].startswith(
-        "The ensemble of the finalists has rmse 0.450 ± 0.071; it is better on validation"
-    )
+    assert found.caveats[0].startswith("The ensemble of the finalists has rmse 0.450 ± 0.071; it validates better")
     assert "gnas export DIR --ensemble" in found.caveats[0]
     worse = judged([("finalist", "finalist 1", [0.5, 0.6]), ("ensemble", "ensemble", [0.6, 0.7])])
     assert worse.caveats[0] == "The ensemble of the finalists has rmse 0.650 ± 0.071."
