@@ -17,15 +17,12 @@ class Add(nn.Module):
         return total
 
 
-class Average(nn.Module):
+class Average(Add):
     """Mean of values of one shape."""
 
     def forward(self, *values: Tensor) -> Tensor:
         """Same shape as each value."""
-        total = values[0]
-        for value in values[1:]:
-            total = total + value
-        return total / len(values)
+        return super().forward(*values) / len(values)
 
 
 class Multiply(nn.Module):

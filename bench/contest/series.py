@@ -65,6 +65,7 @@ def _thinned(rows: np.ndarray, y: np.ndarray, thin: bool) -> list[int]:
     return [*usual.tolist(), *other.tolist()]
 
 
+SENSORS = tuple(f"s{number}" for number in (2, 3, 4, 7, 8, 9, 11, 12, 13, 14, 15, 17, 20, 21))
 HELD_OUT = 25
 """Training units that are the test part while developing."""
 
@@ -72,21 +73,23 @@ HELD_OUT = 25
 def engines(folder: Path, out: Path, *, development: bool = False) -> tuple[Path, Path]:
     """CMAPSS FD001 with the remaining life at each cycle: training units, and the official test units.
 
-    Columns that never change in training are left out. For development the test units are some of the training units,
-    each cut off at a cycle drawn at random, and the official ones are not read.
+    Kept are the 14 sensors that the field uses; the others never change or, like the settings, tell nothing of wear.
+    For development the test units are some of the training units, each cut off at a cycle drawn at random, and the
+    official ones are not read.
+
+    Source: Li, Ding and Sun 2018 (doi:10.1016/j.ress.2017.11.021), section 3.1, the sensors.
     """
     train, test = (pd.read_csv(folder / f"cmapss_{part}_FD001.csv.gz") for part in ("train", "test"))
     ends = pd.read_csv(folder / "cmapss_RUL_FD001.csv")["rul"].to_numpy()
     train["life"] = train.groupby("unit")["cycle"].transform("max") - train["cycle"]
     last = dict(zip(sorted(test["unit"].unique()), ends.tolist(), strict=True))
     test["life"] = test.groupby("unit")["cycle"].transform("max") - test["cycle"] + test["unit"].map(last)
-    still = [column for column in train.columns if train[column].nunique() == 1]
     if development:
         train, test = _cut_off(train)
     names = ("cmapss-development-train.csv", "cmapss-development-test.csv")
     paths = tuple(out / (name if development else name.replace("-development", "")) for name in names)
     for frame, path in zip((train, test), paths, strict=True):
-        frame.drop(columns=still).to_csv(path, index=False)
+        frame[["unit", "cycle", *SENSORS, "life"]].to_csv(path, index=False)
     return paths[0].resolve(), paths[1].resolve()
 
 

@@ -50,6 +50,7 @@ def assemble(series: Series, metrics: tuple[Metric, ...], options: SeriesData) -
         streaming=options.streaming,
         mcu_safe=options.mcu_safe,
         least=options.window.least if options.window else None,
+        cap=options.cap,
     )
     _check_objective(task)
     return task

@@ -1,7 +1,7 @@
 """Features of whole series beside a network: statistics, and random kernels as MiniRocket has them.
 
 Series are `(series, channel, step)`. Nothing here is trained but running means and variances. Copied as source into
-exported models, so it imports torch only.
+exported models, so it imports nothing but torch and layers.
 """
 
 from __future__ import annotations
@@ -11,6 +11,47 @@ from itertools import combinations
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+
+from gnas_timeseries.layers_sequence import PiecesPool
+
+
+class RunningStandardisation(nn.Module):
+    """Features less their mean, over their spread, both of everything met in training.
+
+    Unlike batch normalisation it does the same in training and afterwards, and a training example does not depend on
+    those that share its batch: magnitudes, which a regression reads, stay exact. Means and variances of batches are
+    joined as in Chan, Golub and LeVeque 1983 (doi:10.1080/00031305.1983.10483115), equation 2.1.
+
+    Args:
+        features: How many.
+
+    Attributes:
+        mean, variance: Of each feature, `(feature,)`.
+        seen: Number of examples met.
+    """
+
+    def __init__(self, features: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(features))
+        self.register_buffer("variance", torch.ones(features))
+        self.register_buffer("seen", torch.zeros(()))
+        self.mean: Tensor
+        self.variance: Tensor
+        self.seen: Tensor
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Same shape, `(example, feature)`."""
+        if self.training:
+            self._meet(x.detach())
+        return (x - self.mean) * (self.variance + 1e-5).rsqrt()
+
+    def _meet(self, x: Tensor) -> None:
+        seen = self.seen + len(x)
+        share = len(x) / seen
+        away = x.mean(0) - self.mean
+        self.variance.lerp_(x.var(0, unbiased=False), share).add_(away.square() * share * (1 - share))
+        self.mean.add_(away * share)
+        self.seen.copy_(seen)
 
 
 class Statistics(nn.Module):
@@ -25,8 +66,8 @@ class Statistics(nn.Module):
 
     def __init__(self, channels: int, pieces: int) -> None:
         super().__init__()
-        self.pieces = pieces
-        self.norm = nn.BatchNorm1d((7 + pieces) * channels, affine=False)
+        self.pieces = PiecesPool(pieces)
+        self.norm = RunningStandardisation((7 + pieces) * channels)
 
     def forward(self, x: Tensor) -> Tensor:
         """Shape `(series, (7 + pieces) * channel)`."""
@@ -36,9 +77,7 @@ class Statistics(nn.Module):
         spread = (x - mean).square().mean(2).add(1e-6).sqrt()
         slope = (x * time).mean(2)
         change = (x[:, :, 1:] - x[:, :, :-1]).abs().sum(2) / max(1, steps - 1)
-        found = [mean[:, :, 0], spread, x.amin(2), x.amax(2), x[:, :, -1], slope, change]
-        for piece in range(self.pieces):
-            found.append(x[:, :, piece * steps // self.pieces : (piece + 1) * steps // self.pieces].mean(2))
+        found = [mean[:, :, 0], spread, x.amin(2), x.amax(2), x[:, :, -1], slope, change, self.pieces(x)]
         result: Tensor = self.norm(torch.cat(found, 1))
         return result
 

@@ -119,7 +119,8 @@ class SeriesData(_Options):
             that tells which steps are there) or `crop` (to the first steps, as many as the shortest has).
         missing: What happens to missing values: `interpolate` (linearly, inside a recording) or `error`.
         max_missing: Largest fraction of a channel of a recording that may be missing.
-        cap: Largest value of a target of a regression; larger ones become it (remaining life, usually 125).
+        cap: Largest value of a target of a regression (remaining life, usually 125); larger ones become it, and so do
+            larger predictions.
         normalise: `channel` (mean and spread of the training part), `series` (each series its own), or `none`.
         unit: Unit of the targets of a regression.
         augment: See `Augment`.

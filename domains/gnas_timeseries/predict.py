@@ -115,6 +115,11 @@ def lengthened(values: NDArray[np.float64], there: NDArray[np.int64], steps: int
     return np.take_along_axis(values, np.repeat(place[:, None], values.shape[1], axis=1), axis=2)
 
 
+def capped(values: NDArray[np.float64], cap: float | None) -> NDArray[np.float64]:
+    """Values, those above the largest that a target can have being that one."""
+    return values if cap is None else np.minimum(values, cap)
+
+
 class Predictor:
     """An exported model with what surrounds it.
 
@@ -163,7 +168,8 @@ class Predictor:
         parts = [self._network(x[first : first + CHUNK]) for first in range(0, len(x), CHUNK)]
         raw = np.concatenate(parts).astype(np.float64)
         if self.settings["task"] == "regression":
-            return np.asarray(raw * np.asarray(self.settings["target_std"]) + np.asarray(self.settings["target_mean"]))
+            values = raw * np.asarray(self.settings["target_std"]) + np.asarray(self.settings["target_mean"])
+            return capped(values, self.settings.get("cap"))
         return probabilities(raw, self.settings["task"])
 
 

@@ -25,7 +25,7 @@ from gnas_timeseries import known, metrics
 from gnas_timeseries.augment import augmented
 from gnas_timeseries.losses import balancing_weights, series_loss
 from gnas_timeseries.options import Augment, TaskKind
-from gnas_timeseries.predict import probabilities
+from gnas_timeseries.predict import capped, probabilities
 from gnas_timeseries.scaling import SignalScaler
 from gnas_timeseries.store import SeriesStore
 
@@ -52,6 +52,7 @@ class SeriesTask(DividedTask):
         normalise: How signals are scaled.
         mask: Whether a channel tells which steps are there.
         least: Steps of a series that must be there, the missing earlier ones being reflected; None for all.
+        cap: Largest value of a target, and so of a prediction; None where there is none.
         turning: Whether the learning data can be divided anew: by `group`, or one group at a time (`each`).
         augment: Changes of training series.
         streaming, mcu_safe: Whether networks may read no later step, or use only what int8 kernels compute.
@@ -73,6 +74,7 @@ class SeriesTask(DividedTask):
     streaming: bool
     mcu_safe: bool
     least: int | None
+    cap: float | None
     signal_scaler: SignalScaler
     target_scaler: TargetScaler
     _cache: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
@@ -96,6 +98,7 @@ class SeriesTask(DividedTask):
         streaming: bool = False,
         mcu_safe: bool = False,
         least: int | None = None,
+        cap: float | None = None,
     ) -> SeriesTask:
         """The task of raw stores, scalers fitted on `stores["train"]`."""
         train = stores["train"]
@@ -116,6 +119,7 @@ class SeriesTask(DividedTask):
             streaming=streaming,
             mcu_safe=mcu_safe,
             least=least,
+            cap=cap,
             signal_scaler=SignalScaler.fit(normalise, train.values.numpy(), train.steps.numpy(), mask),
             target_scaler=(
                 TargetScaler.fit(train.labels.numpy()) if regression else TargetScaler.identity(len(target_names))
@@ -218,6 +222,8 @@ class SeriesTask(DividedTask):
             augment=self.augment,
             streaming=self.streaming,
             mcu_safe=self.mcu_safe,
+            least=self.least,
+            cap=self.cap,
         )
 
     def batches(
@@ -246,9 +252,11 @@ class SeriesTask(DividedTask):
         return series_loss(self.kind, recipe.loss, outputs, batch, weight)
 
     def predictions(self, outputs: torch.Tensor) -> NDArray[np.float64]:
-        """Values in data units, or probabilities, from raw network outputs `(series, class or target)`."""
+        """Values in data units, none above the cap, or probabilities; outputs are raw, `(series, class or target)`."""
         raw = outputs.detach().to("cpu", torch.float64).numpy()
-        return self.target_scaler.restore(raw) if self.kind == "regression" else probabilities(raw, self.kind)
+        if self.kind == "regression":
+            return capped(self.target_scaler.restore(raw), self.cap)
+        return probabilities(raw, self.kind)
 
     def score(self, part: Part, outputs: torch.Tensor) -> Mapping[str, float]:
         """All metrics, in data units, from raw network outputs `(series, class or target)` for the whole part in order.
@@ -266,8 +274,8 @@ class SeriesTask(DividedTask):
         return self.score_predictions(part, predicted)
 
     def score_predictions(self, part: Part, predicted: NDArray[np.float64]) -> Mapping[str, float]:
-        """All metrics from values in data units, or probabilities, `(series, class or target)`."""
-        return self._measured(self.store(part), predicted)
+        """All metrics from values in data units, which are capped, or probabilities, `(series, class or target)`."""
+        return self._measured(self.store(part), capped(predicted, self.cap))
 
     def clusters(self, part: Part) -> Sequence[Hashable]:
         """Subjects or devices; recordings, whose windows belong together; or each series by itself."""
@@ -316,6 +324,7 @@ class SeriesTask(DividedTask):
             "channels": list(self.channels),
             "steps": int(self.stores["train"].values.shape[2]),
             "least": self.least,
+            "cap": self.cap,
             "unit": next((metric.unit for metric in self.metrics if metric.unit), ""),
             "target_mean": self.target_scaler.mean.tolist(),
             "target_std": self.target_scaler.std.tolist(),

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from gnas_timeseries.known import KERNELS, STATISTICS
-from gnas_timeseries.layers_features import RandomKernels, Statistics
+from gnas_timeseries.layers_features import RandomKernels, RunningStandardisation, Statistics
 from gnas_timeseries.ops import series_ops
 from torch import nn
 
@@ -67,6 +67,24 @@ def test_features_are_standardised_and_nothing_is_trained() -> None:
         assert float(found.std(0).max()) < 1.01
 
 
+def test_batches_are_standardised_by_all_that_was_met() -> None:
+    x = torch.randn(50, 3) * torch.tensor([0.1, 1.0, 40.0]) + torch.tensor([0.0, -3.0, 500.0])
+    layer = RunningStandardisation(3)
+    for batch in x.split(8):
+        last = layer(batch)
+    torch.testing.assert_close(layer.mean, x.mean(0), rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(layer.variance, x.var(0, unbiased=False), rtol=1e-4, atol=1e-6)
+    scaled = layer.eval()(x)
+    torch.testing.assert_close(last, scaled[48:])
+    torch.testing.assert_close(layer(x[:1]), scaled[:1])
+    assert float(layer.seen) == 50
+
+
+def test_one_example_alone_can_be_standardised() -> None:
+    layer = RunningStandardisation(2)
+    assert layer(torch.tensor([[5.0, -7.0]])).tolist() == [[0.0, 0.0]]
+
+
 def test_kernels_are_those_of_minirocket() -> None:
     layer = RandomKernels(1, 3, 2)
     weights = layer.weight[0, :, 0]
@@ -117,8 +135,9 @@ def test_parameters_are_checked(op: str, params: dict[str, int]) -> None:
         series_ops(3)[op].infer((TensorType("series", ("example", 2, 20)),), params)
 
 
-@pytest.mark.parametrize("assignment", [STATISTICS, KERNELS], ids=["statistics", "kernels"])
-def test_exported_models_compute_the_same(assignment: Mapping[str, Value], tmp_path: Path) -> None:
+@pytest.mark.parametrize(("assignment", "most"), [(STATISTICS, 1e-4), (KERNELS, 1e-2)], ids=["statistics", "kernels"])
+def test_exported_models_compute_the_same(assignment: Mapping[str, Value], most: float, tmp_path: Path) -> None:
+    """Runtimes round convolutions differently, and a step that then passes a threshold counts whole: one of 24."""
     task = task_of(tmp_path)
     space = load_space("timeseries/default").bind(task.ops, task.inputs, task.output)
     architecture = space.decode(space.encode(assignment))
@@ -126,7 +145,8 @@ def test_exported_models_compute_the_same(assignment: Mapping[str, Value], tmp_p
     network(next(iter(task.batches("train", 16))).inputs["series"])
     report = export_model(network.eval(), architecture, task, tmp_path / "best")
     assert {"model.py", "model.onnx", "model.pt2"} <= set(report.differences)
-    assert max(report.differences.values()) < 1e-4
+    assert report.differences["model.py"] == 0
+    assert max(report.differences.values()) < most
 
 
 def test_fixed_convolutions_are_counted(tmp_path: Path) -> None:

@@ -105,9 +105,37 @@ def test_regression_scores_are_in_data_units(tmp_path: Path) -> None:
     assert task.metrics[0].unit == "cycles"
     targets = torch.cat([batch.targets for batch in task.batches("test", 5)])
     assert task.store("test").labels.max() == 150
-    off = task.score("test", targets + 10 / float(task.target_scaler.std[0]))
-    assert off["rmse"] == pytest.approx(10, abs=1e-3)
+    off = task.score("test", targets - 13 / float(task.target_scaler.std[0]))
+    assert off["rmse"] == pytest.approx(13, abs=1e-3)
     assert off["phm_score"] == pytest.approx(len(targets) * (np.e - 1), rel=1e-3)
+
+
+def test_no_prediction_is_above_the_cap(tmp_path: Path) -> None:
+    x, y = waves()
+    task = task_of(tmp_path, x, 100.0 * y, task="regression", cap=150, unit="cycles")
+    high = torch.full((task.size("test"), 1), 1e3)
+    assert set(task.predictions(high).ravel().tolist()) == {150.0}
+    truth = task.store("test").labels.numpy()
+    expected = float(np.sqrt(np.mean((150 - truth) ** 2)))
+    assert task.score("test", high)["rmse"] == pytest.approx(expected)
+    assert task.score_predictions("test", np.full_like(truth, 1e3))["rmse"] == pytest.approx(expected)
+    rows = np.arange(4)
+    some = float(np.sqrt(np.mean((150 - truth[rows]) ** 2)))
+    assert task.scorer("test", high)(rows)["rmse"] == pytest.approx(some)
+    for name, content in task.takeaway().items():
+        (tmp_path / name).write_text(content)
+    (tmp_path / "model.py").write_text("import torch\ndef load(path):\n    return lambda x: x[:, :1, 0] * 0 + 1e3\n")
+    assert set(Predictor(tmp_path)(x).ravel().tolist()) == {150.0}
+
+
+def test_a_task_divided_anew_keeps_what_it_was_told(tmp_path: Path) -> None:
+    window = {"length": 20, "least": 8, "stride": 6}
+    x, y = waves()
+    task = task_of(tmp_path, x, 1.0 * y, task="regression", cap=1.5, window=window, streaming=True)
+    assert isinstance(task, TurningTask)
+    joined = task.merged()
+    assert (joined.cap, joined.least, joined.streaming) == (1.5, 8, True)
+    assert joined.preprocessing["least"] == 8 and joined.default_space == "timeseries/streaming"
 
 
 def test_missing_labels_of_a_multi_label_task_do_not_count(tmp_path: Path) -> None:
