@@ -69,7 +69,7 @@ class Budget:
 
 SMALL = Budget(2.0, 50, 150, macs=3e6, objective="log_loss", refit=True, retrainings=1)
 BUDGETS: Mapping[str, Budget] = {
-    "pneumonia": Budget(4.0, 3, 6, macs=12e6, retrainings=1),
+    "pneumonia": Budget(4.0, 3, 20, macs=12e6, retrainings=1),
     "pneumonia-resnet": Budget(
         4.0, 1, 17, macs=12e6, retrainings=1, finalists=1, baselines=("ResNet-18",), searched=False
     ),
