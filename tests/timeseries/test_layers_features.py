@@ -70,7 +70,7 @@ def test_features_are_standardised_and_nothing_is_trained() -> None:
 def test_batches_are_standardised_by_all_that_was_met() -> None:
     x = torch.randn(50, 3) * torch.tensor([0.1, 1.0, 40.0]) + torch.tensor([0.0, -3.0, 500.0])
     layer = RunningStandardisation(3)
-    for batch in x.split(8):
+    for batch in torch.split(x, 8):
         last = layer(batch)
     torch.testing.assert_close(layer.mean, x.mean(0), rtol=1e-5, atol=1e-5)
     torch.testing.assert_close(layer.variance, x.var(0, unbiased=False), rtol=1e-4, atol=1e-6)
